@@ -1,0 +1,88 @@
+// `quorate start`: runs one node until it is told to stop, or cannot go on. Decides when to say ready and how to end.
+// Invariant: says `ready` once, when it serves; a signal ends it with status 0 after what was begun is done.
+
+import { once } from 'node:events'
+import type { Command } from 'commander'
+import type { Configuration } from '../../config/resolve.ts'
+import { QuorateError } from '../../errors.ts'
+import { print, say, styled, type CommandIo } from '../command-io.ts'
+import type { ComposedNode } from '../compose-node.ts'
+import { CommandError, EXIT } from '../exit-status.ts'
+import { addSettingFlags, configurationOf } from '../setting-flags.ts'
+import { packageVersion } from '../version.ts'
+
+export function register(command: Command, io: CommandIo): void {
+  addSettingFlags(command)
+    .option('--with-parent', 'stop when the process that started this one is gone (needs its IPC channel)')
+    .action(async (flags: { readonly withParent?: boolean }) => {
+      const configuration = configurationOf(command, io)
+      const { composeNode } = await import('../compose-node.ts')
+      const node = await explained(composeNode(configuration, packageVersion()))
+      await runNode(node, configuration, io, flags.withParent ?? false)
+    })
+}
+
+async function runNode(
+  node: ComposedNode,
+  { settings }: Configuration,
+  io: CommandIo,
+  withParent: boolean,
+): Promise<void> {
+  // Both settle at most once; whichever comes first decides how the process ends.
+  const stopAsked = Promise.withResolvers<string>()
+  const broken = Promise.withResolvers<never>()
+  broken.promise.catch(() => {})
+  const onSignal = (signal: NodeJS.Signals): void => stopAsked.resolve(signal)
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+  if (withParent && process.connected) {
+    process.once('disconnect', () => stopAsked.resolve('its parent is gone'))
+  }
+  node.onFatal((error) => broken.reject(error))
+  try {
+    const serving = node.start()
+    const first = await explained(Promise.race([serving, stopAsked.promise, broken.promise]))
+    if (first === undefined) {
+      await print(io, `ready ${settings.name} http://${node.clientAddress} pid=${process.pid}\n`)
+      await explained(Promise.race([stopAsked.promise, broken.promise]))
+    } else serving.catch(() => {})
+    const finished = await Promise.race([
+      node.drain(settings.drainMs).then(() => true),
+      deadline(settings.drainMs + 1000),
+    ])
+    if (!finished)
+      say(
+        io,
+        styled(io.stderr, 'yellow', `${settings.name}: not everything was finished within ${settings.drainMs} ms`),
+      )
+  } finally {
+    process.off('SIGTERM', onSignal).off('SIGINT', onSignal)
+    await Promise.race([node.stop(), deadline(2000)])
+    // What still hangs (a connection that never ends) must not keep an ended node alive.
+    if (process.connected) process.disconnect()
+    setTimeout(() => process.exit(), 1000).unref()
+  }
+}
+
+/** Operating failures become one clear line and exit status 1; what else is thrown is a bug and keeps its stack. */
+async function explained<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise
+  } catch (error) {
+    if (error instanceof QuorateError) throw new CommandError(EXIT.failed, error.message)
+    const code = error instanceof Error && 'code' in error ? error.code : null
+    if (typeof code === 'string' && /^E[A-Z]+$/.test(code))
+      throw new CommandError(EXIT.failed, systemFailure(code, error))
+    throw error
+  }
+}
+
+function systemFailure(code: string, error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  if (code === 'EADDRINUSE') return `a port is in use already: ${message}; choose another with --port or --peer-port`
+  return `this node cannot run: ${message}`
+}
+
+async function deadline(ms: number): Promise<false> {
+  await once(AbortSignal.timeout(ms), 'abort')
+  return false
+}

@@ -1,0 +1,205 @@
+// What the buckets promise, as this node knows it: keeps the table durable, brings it together with every peer's, and changes it. What
+// is fixed about a bucket is settled in two steps with every member's word (nobody holds keys of it; nobody is settling it otherwise).
+// Invariant: two nodes serve a key only when their settings for its bucket are equal.
+
+import { MalformedBytes } from '../core/bytes.ts'
+import { hash64, hexOf } from '../core/hash64.ts'
+import {
+  type BucketSettings,
+  type BucketTable,
+  type ConfiguredBucket,
+  decodeBucketTable,
+  encodeBucketTable,
+  FIXED_SETTINGS,
+  mergeBucketTables,
+} from '../core/membership/bucket-settings.ts'
+import type { Peers } from '../link/peers.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Storage } from '../storage/storage.ts'
+
+export type BucketChange =
+  | { readonly type: 'ok'; readonly settings: BucketSettings }
+  | { readonly type: 'bucket-fixed'; readonly property: string }
+  | { readonly type: 'members-unreachable'; readonly members: readonly string[] }
+
+export interface BucketRegistryParts {
+  readonly storage: Storage
+  readonly peers: Peers
+  readonly clock: Clock
+  readonly members: () => readonly string[]
+  readonly self: string
+  readonly defaults: () => BucketSettings
+  readonly budgetMs: number
+}
+
+const CATALOG = 'buckets'
+
+// How long a member keeps a bucket's settings open for the one who is settling them.
+const PROMISE_MS = 5000
+
+const TABLE = 0
+const PROPOSAL = 1
+const GRANTED = 2
+const HOLDS_KEYS = 3
+const OTHERWISE = 4
+
+/** While a bucket is being settled no write is built on it. */
+const UNSETTLED = -1
+
+export class BucketRegistry {
+  readonly #parts: BucketRegistryParts
+  #table: BucketTable
+  #digest: string
+  readonly #versions = new Map<string, { readonly settings: BucketSettings; readonly version: number }>()
+  readonly #promises = new Map<string, { readonly until: number; readonly by: string }>()
+
+  constructor(parts: BucketRegistryParts) {
+    this.#parts = parts
+    const kept = parts.storage.catalog(CATALOG)
+    this.#table = kept ? decodeBucketTable(kept) : new Map()
+    this.#digest = digestOf(this.#table)
+  }
+
+  get digest(): string {
+    return this.#digest
+  }
+
+  get configured(): BucketTable {
+    return this.#table
+  }
+
+  /** The settings in force, with a version that is equal on two nodes iff the settings are. */
+  settingsOf(bucket: string): { readonly settings: BucketSettings; readonly version: number } {
+    const promise = this.#promises.get(bucket)
+    if (promise && promise.until > this.#parts.clock.monotonic())
+      return { ...this.#settledOf(bucket), version: UNSETTLED }
+    return this.#settledOf(bucket)
+  }
+
+  #settledOf(bucket: string): { readonly settings: BucketSettings; readonly version: number } {
+    const known = this.#versions.get(bucket)
+    if (known) return known
+    const configured = this.#table.get(bucket)
+    const entry = configured
+      ? {
+          settings: configured.settings,
+          version: hash64(encodeBucketTable(new Map([[bucket, configured]])).toString('latin1')).hi,
+        }
+      : { settings: this.#parts.defaults(), version: 0 }
+    // A name is remembered only while it costs little: buckets can be named by anybody.
+    if (this.#versions.size < 10_000) this.#versions.set(bucket, entry)
+    return entry
+  }
+
+  encode(): Buffer {
+    return Buffer.concat([Buffer.of(TABLE), encodeBucketTable(this.#table)])
+  }
+
+  /** Answers a peer: an exchange of tables, or a proposal. Throws `MalformedBytes`. */
+  answer(from: string, bytes: Uint8Array): Buffer {
+    const body = bytes.subarray(1)
+    if (bytes[0] === TABLE) {
+      this.#merge(decodeBucketTable(body))
+      return this.encode()
+    }
+    if (bytes[0] !== PROPOSAL) throw new MalformedBytes('unknown settings message')
+    const proposal = decodeProposal(body)
+    return Buffer.of(this.#consider(from, proposal.bucket, proposal.configured))
+  }
+
+  /** What a peer answered to `encode()`. */
+  merge(bytes: Uint8Array): void {
+    if (bytes[0] === TABLE) this.#merge(decodeBucketTable(bytes.subarray(1)))
+  }
+
+  async change(bucket: string, changes: Partial<BucketSettings>): Promise<BucketChange> {
+    const { settings: before } = this.#settledOf(bucket)
+    const settings: BucketSettings = { ...before, ...changes }
+    const configured = this.#table.get(bucket)
+    const next: ConfiguredBucket = { settings, revision: (configured?.revision ?? 0) + 1 }
+    const fixed = FIXED_SETTINGS.find((property) => settings[property] !== before[property])
+    if (fixed !== undefined) {
+      if (configured) return { type: 'bucket-fixed', property: fixed }
+      const refusal = await this.#settle(bucket, next, fixed)
+      if (refusal) return refusal
+    }
+    this.#promises.delete(bucket)
+    this.#merge(new Map([[bucket, next]]))
+    await this.#parts.storage.synced(this.#parts.storage.lastLsn)
+    await Promise.all(this.#others().map((member) => this.#ask(member, this.encode())))
+    return { type: 'ok', settings: this.#settledOf(bucket).settings }
+  }
+
+  async #settle(bucket: string, next: ConfiguredBucket, property: string): Promise<BucketChange | null> {
+    const others = this.#others()
+    const away = others.filter((member) => !this.#parts.peers.reachable(member))
+    if (away.length > 0) return { type: 'members-unreachable', members: away }
+    const proposal = encodeProposal(bucket, next)
+    const own = this.#consider(this.#parts.self, bucket, next)
+    const answers =
+      own === GRANTED ? await Promise.all(others.map((member) => this.#ask(member, proposal))) : [Buffer.of(own)]
+    const silent = others.filter((_, i) => answers[i] === null)
+    if (answers.some((answer) => answer !== null && answer[0] !== GRANTED)) {
+      this.#promises.delete(bucket)
+      return { type: 'bucket-fixed', property }
+    }
+    return silent.length > 0 ? { type: 'members-unreachable', members: silent } : null
+  }
+
+  #consider(from: string, bucket: string, proposed: ConfiguredBucket): number {
+    const { storage, clock } = this.#parts
+    const configured = this.#table.get(bucket)
+    if (configured && configured.revision >= proposed.revision) return OTHERWISE
+    const promise = this.#promises.get(bucket)
+    if (promise && promise.until > clock.monotonic() && promise.by !== from) return OTHERWISE
+    if (storage.memtable.countBucket(bucket) > 0 || storage.hints.holdsBucket(bucket)) return HOLDS_KEYS
+    this.#promises.set(bucket, { until: clock.monotonic() + PROMISE_MS, by: from })
+    return GRANTED
+  }
+
+  async #ask(member: string, settings: Uint8Array): Promise<Uint8Array | null> {
+    try {
+      const { reply } = await this.#parts.peers.request(
+        member,
+        { type: 'settings', settings },
+        { budgetMs: this.#parts.budgetMs },
+      )
+      if (reply.type === 'refused') return null
+      if (settings[0] === TABLE) this.merge(reply.settings)
+      return reply.settings
+    } catch {
+      return null
+    }
+  }
+
+  #others(): readonly string[] {
+    return this.#parts.members().filter((member) => member !== this.#parts.self)
+  }
+
+  #merge(theirs: BucketTable): void {
+    const merged = mergeBucketTables(this.#table, theirs)
+    const digest = digestOf(merged)
+    if (digest === this.#digest) return
+    for (const bucket of theirs.keys()) {
+      this.#versions.delete(bucket)
+      this.#promises.delete(bucket)
+    }
+    this.#table = merged
+    this.#digest = digest
+    this.#parts.storage.setCatalog(CATALOG, encodeBucketTable(merged))
+  }
+}
+
+function digestOf(table: BucketTable): string {
+  return hexOf(hash64(encodeBucketTable(table).toString('latin1')))
+}
+
+function encodeProposal(bucket: string, configured: ConfiguredBucket): Buffer {
+  return Buffer.concat([Buffer.of(PROPOSAL), encodeBucketTable(new Map([[bucket, configured]]))])
+}
+
+function decodeProposal(bytes: Uint8Array): { readonly bucket: string; readonly configured: ConfiguredBucket } {
+  const [entry] = decodeBucketTable(bytes)
+  if (!entry) throw new MalformedBytes('an empty proposal')
+  return { bucket: entry[0], configured: entry[1] }
+}

@@ -1,0 +1,255 @@
+// Who belongs to this cluster, as this node knows it: founds it with the others, takes a known name's place with a new storage, keeps
+// the member table durable and brings it together with every peer's. Decides admission. Knows nothing of keys.
+// Invariants: a view is frozen on disk before it is published; a table is never given up for another cluster's; a storage that has been
+// replaced never serves again.
+
+import { MalformedBytes } from '../core/bytes.ts'
+import { decodeFoundingView, encodeFoundingView, type FoundingView } from '../core/membership/founding-view.ts'
+import { Founding } from '../core/membership/founding.ts'
+import type { Identity } from '../core/membership/identity.ts'
+import { type ClusterTerms, MemberTable } from '../core/membership/member-table.ts'
+import { Ring } from '../core/ring/ring.ts'
+import { QuorateError } from '../errors.ts'
+import type { Admission } from '../link/settings.ts'
+import type { GoodbyeFrame, HelloFrame } from '../protocol/messages.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Logger } from '../telemetry/log.ts'
+import { decodeTable, encodeTable, type Table } from './tables.ts'
+
+export interface MembershipParts {
+  readonly storage: Storage
+  readonly logger: Logger
+  readonly self: Identity
+  readonly terms: ClusterTerms
+  /** How many founders to wait for; null: join a cluster that exists. */
+  readonly expect: number | null
+  /** Whether the member's link is up and fresh, and with which storage. */
+  readonly heard: (member: string) => string | null
+  /** The table or the view changed: tell the others. */
+  readonly onChange: () => void
+  /** This node may not be part of the cluster: it must stop. */
+  readonly onFatal: (error: QuorateError) => void
+  /** This storage takes the place of another under a known name: everything must be filled. Durable before it resolves. */
+  readonly onNewStorage: () => Promise<void>
+}
+
+const TABLE = 'members'
+const VIEW = 'founding'
+
+export class Membership {
+  readonly #parts: MembershipParts
+  readonly #self: Identity
+  #founding: Founding | null = null
+  #published: FoundingView | null = null
+  #table: MemberTable | null = null
+  #ring: Ring | null = null
+  /** A cluster that has this name with another storage, found but not yet joined. */
+  #found: MemberTable | null = null
+  #joining = false
+
+  constructor(parts: MembershipParts) {
+    this.#parts = parts
+    this.#self = parts.self
+  }
+
+  /** What this storage kept from before: its table, or the view that it froze. Throws `cluster` or `config`. */
+  load(): void {
+    const { storage, expect, terms } = this.#parts
+    const kept = storage.catalog(TABLE)
+    if (kept) {
+      const table = MemberTable.decode(kept)
+      const announced = table.announce(this.#self)
+      if (announced === 'unknown-member') {
+        throw new QuorateError('cluster', `this storage belongs to another member than ${this.#self.name}`)
+      }
+      this.#keep(announced)
+      return
+    }
+    if (expect === null) return
+    const view = storage.catalog(VIEW)
+    this.#founding = new Founding(this.#self, { ...terms, expect }, view ? decodeFoundingView(view) : null)
+  }
+
+  get table(): MemberTable | null {
+    return this.#table
+  }
+
+  get ring(): Ring | null {
+    return this.#ring
+  }
+
+  /** What is being waited for, in words; null once the cluster is formed. */
+  get waitingFor(): string | null {
+    if (this.#table) return null
+    if (this.#found) return 'the cluster knows this name with another storage; taking its place'
+    if (!this.#founding) return 'no member of the cluster has answered yet'
+    const { status } = this.#founding
+    if (status.state === 'gathering')
+      return `founding: ${status.missing} more members are expected (known: ${status.known.join(', ')})`
+    if (status.state === 'frozen') {
+      const others = status.disagreeing.length > 0 ? `; ${status.disagreeing.join(', ')} found(s) another cluster` : ''
+      return `founding: waiting for ${status.silent.join(', ') || 'nobody'}${others}`
+    }
+    return null
+  }
+
+  /** For hellos and for everybody who asks. */
+  get encoded(): Buffer {
+    return encodeTable(this.#current())
+  }
+
+  get digest(): string {
+    return this.#table?.digest ?? ''
+  }
+
+  /** Begins: a single founder is settled at once. */
+  async start(): Promise<void> {
+    await this.#publish()
+  }
+
+  admit(hello: HelloFrame): Admission {
+    let theirs: Table
+    try {
+      theirs = decodeTable(hello.table)
+    } catch (error) {
+      if (error instanceof MalformedBytes) return { accept: false, reason: 'protocol', detail: error.message }
+      throw error
+    }
+    const table = this.#table
+    if (!table) {
+      if (theirs.type === 'formed' && !theirs.table.member(this.#self.name)) {
+        this.#parts.onFatal(
+          new QuorateError('cluster', `cluster ${theirs.table.clusterId} does not know the name ${this.#self.name}`),
+        )
+      }
+      return { accept: true }
+    }
+    const known = table.member(hello.name)
+    if (!known)
+      return { accept: false, reason: 'unknown-member', detail: `${hello.name} is not a member of ${table.clusterId}` }
+    if (known.storage === hello.storage) return { accept: true }
+    // With an id it speaks as a member; without one it has only found the cluster and asks for the name's place.
+    if (hello.clusterId !== null && theirs.type === 'formed') {
+      const merged = table.merge(theirs.table)
+      if (merged === 'foreign-cluster')
+        return { accept: false, reason: 'wrong-cluster', detail: 'the member tables are of different clusters' }
+      if (merged.storageOf(hello.name) !== hello.storage) {
+        return { accept: false, reason: 'replaced', detail: `${hello.name} has another storage now` }
+      }
+    }
+    // A newcomer under a known name: not while its predecessor is still heard.
+    if (this.#parts.heard(hello.name) === known.storage) {
+      return { accept: false, reason: 'name-taken', detail: `${hello.name} is alive with storage ${known.storage}` }
+    }
+    return { accept: true }
+  }
+
+  onHello(hello: HelloFrame): void {
+    this.receive(
+      { name: hello.name, storage: hello.storage, peerAddress: hello.peerAddress, clientAddress: hello.clientAddress },
+      decodeTable(hello.table),
+    )
+  }
+
+  onGoodbye(reason: GoodbyeFrame['reason'], detail: string): void {
+    if (reason === 'name-taken' || reason === 'replaced' || reason === 'unknown-member') {
+      this.#parts.onFatal(new QuorateError('cluster', `this node may not join: ${reason} (${detail})`))
+    }
+    if (reason === 'wrong-cluster' || reason === 'bad-secret')
+      this.#parts.logger.error({ reason, detail }, 'a peer refuses this node')
+  }
+
+  /** A peer's table or view. */
+  receive(from: Identity, theirs: Table): void {
+    if (theirs.type === 'founding') {
+      if (this.#founding && !this.#table) {
+        this.#founding.hear(from, theirs.view)
+        void this.#publish()
+      }
+      return
+    }
+    if (this.#table) {
+      const merged = this.#table.merge(theirs.table)
+      if (merged !== 'foreign-cluster' && merged !== this.#table) this.#keep(merged)
+      return
+    }
+    const me = theirs.table.member(this.#self.name)
+    if (!me) {
+      this.#parts.onFatal(
+        new QuorateError('cluster', `cluster ${theirs.table.clusterId} does not know the name ${this.#self.name}`),
+      )
+      return
+    }
+    if (me.storage === this.#self.storage) {
+      const announced = theirs.table.announce(this.#self)
+      if (announced !== 'unknown-member') this.#keep(announced)
+      return
+    }
+    const merged = this.#found?.merge(theirs.table)
+    this.#found = merged === undefined || merged === 'foreign-cluster' ? theirs.table : merged
+  }
+
+  /** Members to be linked: of the table, or of the cluster that was found. */
+  get peers(): readonly { readonly name: string; readonly peerAddress: string }[] {
+    return this.#table?.members ?? this.#found?.members ?? this.#founding?.view.candidates ?? []
+  }
+
+  /**
+   * Takes the place of the old storage under this name, once every other member was asked or `isOverdue`: a member that still hears
+   * the old one says so at the handshake. True when this node is (or already was) part of the cluster.
+   */
+  async takePlace(isOverdue: boolean): Promise<boolean> {
+    if (this.#table) return true
+    const found = this.#found
+    if (!found || this.#joining) return false
+    const others = found.names.filter((name) => name !== this.#self.name)
+    const linked = others.filter((name) => this.#parts.heard(name) !== null)
+    if (linked.length < others.length && !(isOverdue && linked.length > 0)) return false
+    this.#joining = true
+    await this.#parts.onNewStorage()
+    const announced = (this.#found ?? found).announce(this.#self)
+    if (announced === 'unknown-member') throw new QuorateError('cluster', 'the name has left the cluster')
+    this.#keep(announced)
+    await this.#parts.storage.synced(this.#parts.storage.lastLsn)
+    return true
+  }
+
+  #current(): Table {
+    if (this.#table) return { type: 'formed', table: this.#table }
+    if (this.#found) return { type: 'formed', table: this.#found }
+    const view = this.#published ?? { ...this.#parts.terms, expect: 1, candidates: [this.#self] }
+    return { type: 'founding', view }
+  }
+
+  /** Makes the view durable, then known; settles when everyone in it says the same. */
+  async #publish(): Promise<void> {
+    const founding = this.#founding
+    if (!founding || this.#table) return
+    const { storage, onChange } = this.#parts
+    const { status, view } = founding
+    if (status.state === 'settled') {
+      this.#keep(status.table)
+      return
+    }
+    const bytes = encodeFoundingView(view)
+    if (this.#published && encodeFoundingView(this.#published).equals(bytes)) return
+    if (founding.frozen) await storage.synced(storage.setCatalog(VIEW, bytes))
+    this.#published = view
+    onChange()
+  }
+
+  #keep(table: MemberTable): void {
+    const { storage, logger, onChange, onFatal } = this.#parts
+    const before = this.#table
+    const current = table.storageOf(this.#self.name)
+    if (before && current !== this.#self.storage) {
+      onFatal(new QuorateError('cluster', `${this.#self.name} has another storage now: ${current}`))
+      return
+    }
+    this.#table = table
+    this.#ring ??= Ring.ofFounders(table.names, table.terms.partitions)
+    storage.setCatalog(TABLE, table.encode())
+    if (!before) logger.info({ cluster: table.clusterId, members: table.names }, 'cluster known')
+    onChange()
+  }
+}

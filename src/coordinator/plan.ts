@@ -1,0 +1,84 @@
+// What one request on a key means on this ring under this bucket's settings: homes, fallbacks, resolved R and W, deadline.
+// Computed once, at the start, from the directory; pure but for the deadline's "now", which is passed in.
+
+import type { Level, BucketSettings } from '../core/membership/bucket-settings.ts'
+import type { Directory } from '../core/membership/directory.ts'
+import { quorumInForce, resolveQuorum } from '../core/quorum/level.ts'
+import type { KeyName } from '../replica/replica.ts'
+import type { KeyOptions, Receipt } from './operations.ts'
+
+export interface Plan {
+  readonly name: KeyName
+  readonly settings: BucketSettings
+  readonly self: string
+  readonly ringVersion: number
+  /** N in force. */
+  readonly n: number
+  readonly homes: readonly string[]
+  readonly fallbacks: readonly string[]
+  /** The request's. */
+  readonly r: number
+  readonly w: number
+  /** The bucket's. */
+  readonly bucketR: number
+  readonly bucketW: number
+  readonly sloppy: boolean
+  /** Monotonic. */
+  readonly deadlineAt: number
+}
+
+/** A string says which level cannot be. */
+export function planFor(
+  directory: Directory,
+  options: KeyOptions,
+  monotonicNow: number,
+): Plan | { readonly badQuorum: string; readonly receipt: Receipt } {
+  const { ring, self } = directory
+  const { settings } = directory.settingsOf(options.bucket)
+  const partition = ring.partitionIdOf(options.bucket, options.key, settings.n)
+  const homes = ring.homes(partition)
+  const n = homes.length
+  const bucketR = quorumInForce(settings.r, n)
+  const bucketW = quorumInForce(settings.w, n)
+  const level = (asked: Level | undefined, byDefault: number): number | 'bad-quorum' =>
+    asked === undefined ? byDefault : resolveQuorum(asked, n)
+  const r = level(options.r, bucketR)
+  const w = level(options.w, bucketW)
+  if (r === 'bad-quorum' || w === 'bad-quorum') {
+    const [which, asked] = r === 'bad-quorum' ? ['R', options.r] : ['W', options.w]
+    const receipt: Receipt = {
+      n,
+      required: 0,
+      replied: 0,
+      hinted: 0,
+      durable: 0,
+      guarantee: 'eventual',
+      node: self,
+      ring: ring.version,
+    }
+    return { badQuorum: `${which}=${asked} was asked for, and ${n} replicas are in force`, receipt }
+  }
+  return {
+    name: { partition, bucket: options.bucket, key: options.key },
+    settings,
+    self,
+    ringVersion: ring.version,
+    n,
+    homes,
+    fallbacks: ring.fallbacks(partition),
+    r,
+    w,
+    bucketR,
+    bucketW,
+    sloppy: options.sloppy ?? settings.sloppy,
+    deadlineAt: monotonicNow + options.timeoutMs,
+  }
+}
+
+export function receiptOf(
+  plan: Plan,
+  required: number,
+  facts: Pick<Receipt, 'replied' | 'hinted' | 'durable' | 'guarantee'>,
+): Receipt {
+  return { n: plan.n, required, ...facts, node: plan.self, ring: plan.ringVersion }
+}

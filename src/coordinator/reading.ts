@@ -1,0 +1,202 @@
+// A read that may be repeated until its answer stands: merges R replies, makes sure that what it calls strict is on enough homes
+// (write-back), and that what it calls expired is expired for the next reader too. Used by GET, by preconditions, `latest`, DELETE and
+// retries. Knows nothing of HTTP. Invariant: a result marked strict is held by W(bucket) homes and at least N − R + 1.
+
+import { DotSet } from '../core/causality/dot-set.ts'
+import { type HybridClock, msFromHybrid } from '../core/causality/hybrid-clock.ts'
+import { isLive, type Version } from '../core/causality/version.ts'
+import { EMPTY_VIEW, type View } from '../core/causality/view.ts'
+import { sameVersions } from '../core/causality/view-digest.ts'
+import { readGuarantee, strictHomesNeeded } from '../core/quorum/guarantee.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Random } from '../ports/random.ts'
+import type { Explanation } from './explanation.ts'
+import type { Failure, Guarantee } from './operations.ts'
+import { type Plan, receiptOf } from './plan.ts'
+import { readRound, type ReadRoundResult } from './read-round.ts'
+import type { Replicas } from './replicas.ts'
+
+export interface ReadingParts {
+  readonly replicas: Replicas
+  readonly clock: Clock
+  readonly hybrid: HybridClock
+  readonly random: Random
+  readonly hedgeMs: number
+  /** Part of reads (0..1) that ask all N homes though R would do, so that a stale third replica is found. */
+  readonly readAllRate: number
+  /** Repair of homes that nobody waits for; a write-back that a strict answer needs is always made. */
+  readonly readRepair: boolean
+  readonly onReadRepair: () => void
+}
+
+export interface ReadResult {
+  readonly type: 'read'
+  readonly view: View
+  /** The moment at which expiry was judged, milliseconds since the epoch. */
+  readonly judgedAtMs: number
+  readonly guarantee: Guarantee
+  readonly replied: number
+  readonly hinted: number
+}
+
+// Each repetition needs a concurrent write (or a deadline passing) right in the middle of the one before.
+const ROUNDS_MAX = 4
+
+export async function read(
+  parts: ReadingParts,
+  plan: Plan,
+  mustInclude: DotSet | null,
+  explanation: Explanation | null,
+): Promise<ReadResult | Failure> {
+  for (let round = 1; ; round++) {
+    const result = await oneRound(parts, plan, mustInclude, explanation, round > 1)
+    const failure = failureOf(plan, result, explanation)
+    if (failure) return failure
+    const last = round === ROUNDS_MAX || parts.clock.monotonic() >= plan.deadlineAt
+    const nowMs = msFromHybrid(parts.hybrid.read(parts.clock.now()))
+    // A version that some home may still take for live must not be called expired in a strict answer: ask again, the question
+    // itself tells every home the time.
+    const unclear = result.view.versions.some(
+      ({ deadlineMs }) => deadlineMs !== null && deadlineMs <= nowMs && deadlineMs > msFromHybrid(result.knownTime),
+    )
+    if (unclear && !last) continue
+    const wanted = wantsStrict(plan, result)
+    const { holding, refused } = await writeBack(parts, plan, result, wanted)
+    if (refused.length > 0 && !last) continue
+    const view = refused.length === 0 ? result.view : without(result.view, DotSet.of(...refused))
+    const { counts } = result.verdict
+    const guarantee = readGuarantee({
+      n: plan.n,
+      requestR: plan.r,
+      bucketW: plan.bucketW,
+      homesCounted: counts.homes,
+      standIns: counts.standIns,
+      homesHolding: unclear ? 0 : holding,
+    })
+    return { type: 'read', view, judgedAtMs: nowMs, guarantee, replied: counts.counted.length, hinted: counts.standIns }
+  }
+}
+
+function oneRound(
+  parts: ReadingParts,
+  plan: Plan,
+  mustInclude: DotSet | null,
+  explanation: Explanation | null,
+  again: boolean,
+): Promise<ReadRoundResult> {
+  let answer: View = EMPTY_VIEW
+  const round = readRound(
+    parts,
+    {
+      self: plan.self,
+      name: plan.name,
+      conflict: plan.settings.conflict,
+      homes: plan.homes,
+      fallbacks: plan.fallbacks,
+      required: plan.r,
+      sloppy: plan.sloppy,
+      askAll: again || (plan.r < plan.n && parts.random.next() < parts.readAllRate),
+      mustInclude,
+      isLive: (view) => shows(view, msFromHybrid(parts.hybrid.read(parts.clock.now()))),
+      deadlineAt: plan.deadlineAt,
+      hedgeMs: parts.hedgeMs,
+    },
+    explanation,
+    (member, late) => {
+      if (parts.readRepair && !sameVersions(late.view ?? EMPTY_VIEW, answer)) void repair(parts, plan, member, answer)
+    },
+  )
+  return round.then((result) => {
+    answer = result.view
+    return result
+  })
+}
+
+function failureOf(plan: Plan, result: ReadRoundResult, explanation: Explanation | null): Failure | null {
+  const { verdict } = result
+  const told = {
+    receipt: receiptOf(plan, plan.r, {
+      replied: verdict.counts.counted.length,
+      hinted: verdict.counts.standIns,
+      durable: 0,
+      guarantee: 'eventual',
+    }),
+    ...(explanation && { explain: explanation.entries }),
+  } as const
+  if (verdict.state === 'met') return result.contextReached ? null : { type: 'context-not-reached', ...told }
+  return {
+    type: 'quorum-not-met',
+    operation: 'read',
+    required: plan.r,
+    acknowledged: verdict.counts.counted.length,
+    replicas: result.tally.replicas.map(({ replica, state, reason }) => ({
+      node: replica,
+      answer: reason ? `refused:${reason}` : state,
+    })),
+    outcome: 'not-applied',
+    ...told,
+  }
+}
+
+function wantsStrict(plan: Plan, result: ReadRoundResult): boolean {
+  const { counts } = result.verdict
+  return counts.standIns === 0 && counts.homes >= plan.r && plan.r + plan.bucketW > plan.n
+}
+
+/**
+ * Brings the homes that differ up to the merged view. Waits (when `wanted`) until enough hold it for a strict answer; others are
+ * repaired behind it. Returns how many homes hold the view, and the dots of it that a home had superseded meanwhile.
+ */
+async function writeBack(
+  parts: ReadingParts,
+  plan: Plan,
+  result: ReadRoundResult,
+  wanted: boolean,
+): Promise<{ readonly holding: number; readonly refused: readonly Version['dot'][] }> {
+  const { view } = result
+  const answered = [...result.homes]
+  const differing = answered
+    .filter(([, answer]) => !sameVersions(answer.view ?? EMPTY_VIEW, view))
+    .map(([member]) => member)
+  const agreeing = answered.length - differing.length
+  const needed = strictHomesNeeded(plan.n, plan.r, plan.bucketW)
+  if (!wanted || (agreeing >= needed && differing.length === 0)) {
+    if (parts.readRepair) for (const member of differing) void repair(parts, plan, member, view)
+    return { holding: agreeing, refused: [] }
+  }
+  // A single reader at a high R relies on fewer homes; beyond the ones that answered, nobody is asked just for the word.
+  if (agreeing + differing.length < needed) return { holding: agreeing, refused: [] }
+  if (agreeing >= needed) {
+    if (parts.readRepair) for (const member of differing) void repair(parts, plan, member, view)
+    return { holding: agreeing, refused: [] }
+  }
+  return new Promise((resolve) => {
+    let holding = agreeing
+    let open = differing.length
+    const refused: Version['dot'][] = []
+    for (const member of differing) {
+      void repair(parts, plan, member, view).then((answer) => {
+        open--
+        if (answer.type === 'written') {
+          refused.push(...answer.refused)
+          if (answer.refused.length === 0) holding++
+        }
+        if (holding >= needed || open === 0) resolve({ holding, refused })
+      })
+    }
+  })
+}
+
+function repair(parts: ReadingParts, plan: Plan, member: string, view: View): ReturnType<Replicas['write']> {
+  parts.onReadRepair()
+  const write = { name: plan.name, view, intent: 'repair', durable: plan.settings.durability === 'durable' } as const
+  return parts.replicas.write(member, write, null, plan.deadlineAt)
+}
+
+function without(view: View, dots: DotSet): View {
+  return { ...view, versions: view.versions.filter((version) => !dots.has(version.dot)) }
+}
+
+function shows(view: View, nowMs: number): boolean {
+  return view.versions.some((version) => isLive(version, nowMs))
+}

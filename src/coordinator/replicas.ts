@@ -1,0 +1,246 @@
+// Asks one replica, wherever it is: this node's own through its door, another's over its link. Decides what an answer is worth: one
+// from a storage that has been replaced is void. Knows nothing of quorums. Invariant: never rejects; every outcome is an answer.
+
+import { type Dot } from '../core/causality/dot.ts'
+import { ByteReader, ByteWriter } from '../core/bytes.ts'
+import { DotSet } from '../core/causality/dot-set.ts'
+import type { HybridTime } from '../core/causality/hybrid-clock.ts'
+import { decodeView, encodeView, type View } from '../core/causality/view.ts'
+import { viewDigest } from '../core/causality/view-digest.ts'
+import type { Directory } from '../core/membership/directory.ts'
+import { QuorateError } from '../errors.ts'
+import type { Peers } from '../link/peers.ts'
+import type { RefusalReason } from '../protocol/messages.ts'
+import type { Basis, ReplicaService } from '../replica/replica-service.ts'
+import type { KeyName } from '../replica/replica.ts'
+
+export interface OutgoingWrite {
+  readonly name: KeyName
+  readonly view: View
+  readonly intent: 'client' | 'repair' | 'handoff'
+  /** Wait for the sync before acknowledging. */
+  readonly durable: boolean
+}
+
+export type WriteAnswer =
+  | {
+      readonly type: 'written'
+      readonly stored: boolean
+      readonly durable: boolean
+      readonly heldLive: boolean
+      readonly siblings: number
+      readonly context: DotSet | null
+      readonly refused: readonly Dot[]
+      readonly filling: boolean
+    }
+  | { readonly type: 'hinted'; readonly durable: boolean }
+  | { readonly type: 'refused'; readonly reason: RefusalReason }
+  /** It may have been received. */
+  | { readonly type: 'failed' }
+  /** Nothing was sent. */
+  | { readonly type: 'unreachable' }
+
+export type ReadAnswer =
+  | {
+      readonly type: 'answered'
+      /** Null: nothing is known of the key there. */
+      readonly view: View | null
+      /** The digest was the expected one; then `view` is the caller's own. */
+      readonly same: boolean
+      /** The part of the required context that it does not know. */
+      readonly missing: DotSet
+      readonly filling: boolean
+      /** A hybrid time that the replica knows: not before the request's. */
+      readonly time: HybridTime
+    }
+  | { readonly type: 'refused'; readonly reason: RefusalReason }
+  | { readonly type: 'failed' }
+  | { readonly type: 'unreachable' }
+
+export interface ReadQuestion {
+  readonly name: KeyName
+  readonly fallback: boolean
+  /** What the caller already holds: an equal answer comes back as `same`. */
+  readonly expect: { readonly view: View | null; readonly digest: string } | null
+  readonly mustInclude: DotSet | null
+}
+
+/** Brings the two sides' member tables or bucket settings together; cluster/ does it. */
+export interface Corrections {
+  exchange(member: string, what: 'members' | 'settings', correction: Uint8Array | null, budgetMs: number): Promise<void>
+}
+
+// A correction changes what both sides know, so one retry is the rule and a few cover races of several changes.
+const ATTEMPTS_MAX = 4
+
+export class Replicas {
+  readonly #directory: () => Directory
+  readonly #peers: Peers
+  readonly #service: ReplicaService
+  readonly #corrections: Corrections
+  readonly #monotonic: () => number
+  readonly #hybridNow: () => HybridTime
+
+  constructor(parts: {
+    directory: () => Directory
+    peers: Peers
+    service: ReplicaService
+    corrections: Corrections
+    monotonic: () => number
+    hybridNow: () => HybridTime
+  }) {
+    this.#directory = parts.directory
+    this.#peers = parts.peers
+    this.#service = parts.service
+    this.#corrections = parts.corrections
+    this.#monotonic = parts.monotonic
+    this.#hybridNow = parts.hybridNow
+  }
+
+  reachable(member: string): boolean {
+    return member === this.#directory().self || this.#peers.reachable(member)
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#peers.onChange(listener)
+  }
+
+  /** Merge the view there (`hintFor` null), or hold it there for another member. */
+  async write(member: string, write: OutgoingWrite, hintFor: string | null, deadlineAt: number): Promise<WriteAnswer> {
+    return this.#persist(
+      deadlineAt,
+      async (basis, budgetMs): Promise<WriteAnswer> => {
+        const { name, view, intent, durable } = write
+        if (member === this.#directory().self) {
+          if (hintFor !== null) return this.#service.hint(name, view, basis, hintFor, durable)
+          const result = await this.#service.write(name, view, basis, { intent, durable })
+          return result.type === 'refused' ? result : { ...result, stored: result.outcome === 'stored' }
+        }
+        const request = { type: 'write', ...name, intent, view: encoded(view), hintFor, durable, ...basis } as const
+        const { reply, storage } = await this.#peers.request(member, request, { budgetMs })
+        if (storage !== this.#directory().storageOf(member)) return { type: 'failed' }
+        if (reply.type === 'refused') return this.#refused(member, reply, budgetMs)
+        if (reply.outcome === 'hinted') return { type: 'hinted', durable: reply.durable }
+        return {
+          type: 'written',
+          stored: reply.outcome === 'stored',
+          durable: reply.durable,
+          heldLive: reply.heldLive,
+          siblings: reply.siblings,
+          context: reply.context && decodeDotSet(reply.context),
+          refused: reply.refusedDots ? decodeDotSet(reply.refusedDots).dots() : [],
+          filling: reply.filling,
+        }
+      },
+      write.name.bucket,
+    )
+  }
+
+  async read(member: string, question: ReadQuestion, deadlineAt: number): Promise<ReadAnswer> {
+    return this.#persist(
+      deadlineAt,
+      async (basis, budgetMs): Promise<ReadAnswer> => {
+        const { name, fallback, expect, mustInclude } = question
+        const time = this.#hybridNow()
+        if (member === this.#directory().self) {
+          const look = fallback ? await this.#service.lookAtHints(name, basis) : await this.#service.look(name, basis)
+          if (look.type === 'refused') return look
+          const missing = this.#missingHere(name, look.view, fallback, mustInclude)
+          return { type: 'answered', view: look.view, same: false, missing, filling: look.filling, time }
+        }
+        const request = {
+          type: 'read',
+          ...name,
+          expectDigest: expect?.digest ?? null,
+          mustInclude: mustInclude && encodeDotSet(mustInclude),
+          fallback,
+          ...basis,
+        } as const
+        const { reply, storage, time: theirTime } = await this.#peers.request(member, request, { budgetMs, time })
+        if (storage !== this.#directory().storageOf(member)) return { type: 'failed' }
+        if (reply.type === 'refused') return this.#refused(member, reply, budgetMs)
+        const same = expect !== null && reply.view === null && reply.digest === expect.digest
+        return {
+          type: 'answered',
+          view: same ? expect.view : reply.view && decodeView(reply.view),
+          same,
+          missing: reply.missing ? decodeDotSet(reply.missing) : DotSet.empty(),
+          filling: reply.filling,
+          time: Math.max(time, theirTime),
+        }
+      },
+      question.name.bucket,
+    )
+  }
+
+  #missingHere(name: KeyName, view: View | null, fallback: boolean, mustInclude: DotSet | null): DotSet {
+    if (mustInclude === null) return DotSet.empty()
+    if (!fallback) return this.#service.missing(name, mustInclude)
+    return view ? mustInclude.subtract(view.seen) : mustInclude
+  }
+
+  async #refused(
+    member: string,
+    reply: { readonly reason: RefusalReason; readonly correction: Uint8Array | null },
+    budgetMs: number,
+  ): Promise<{ readonly type: 'refused'; readonly reason: RefusalReason }> {
+    if (reply.reason === 'stale-members')
+      await this.#corrections.exchange(member, 'members', reply.correction, budgetMs)
+    if (reply.reason === 'stale-settings')
+      await this.#corrections.exchange(member, 'settings', reply.correction, budgetMs)
+    return { type: 'refused', reason: reply.reason }
+  }
+
+  /** Asks again while the two sides only disagree on tables, which the refusal has brought together. */
+  async #persist<A extends WriteAnswer | ReadAnswer>(
+    deadlineAt: number,
+    ask: (basis: Basis, budgetMs: number) => Promise<A>,
+    bucket: string,
+  ): Promise<A | { type: 'failed' } | { type: 'unreachable' } | { type: 'refused'; reason: RefusalReason }> {
+    for (let attempt = 1; ; attempt++) {
+      const budgetMs = deadlineAt - this.#monotonic()
+      if (budgetMs <= 0) return attempt === 1 ? { type: 'unreachable' } : { type: 'refused', reason: 'stale-members' }
+      const directory = this.#directory()
+      const basis = { membersDigest: directory.membersDigest, settingsVersion: directory.settingsOf(bucket).version }
+      try {
+        const answer = await ask(basis, budgetMs)
+        const stale =
+          answer.type === 'refused' && (answer.reason === 'stale-members' || answer.reason === 'stale-settings')
+        if (!stale || attempt === ATTEMPTS_MAX) return answer
+      } catch (error) {
+        if (!(error instanceof QuorateError)) throw error
+        return error.code === 'unreachable' || error.code === 'overloaded'
+          ? { type: 'unreachable' }
+          : { type: 'failed' }
+      }
+    }
+  }
+}
+
+// One write goes to several replicas: its bytes are made once.
+const encodings = new WeakMap<View, Buffer>()
+
+function encoded(view: View): Buffer {
+  const known = encodings.get(view)
+  if (known) return known
+  const bytes = encodeView(view)
+  encodings.set(view, bytes)
+  return bytes
+}
+
+export function encodeDotSet(set: DotSet): Buffer {
+  const writer = new ByteWriter(64)
+  set.encode(writer)
+  return writer.finish()
+}
+
+export function decodeDotSet(bytes: Uint8Array): DotSet {
+  const reader = new ByteReader(bytes)
+  const set = DotSet.decode(reader)
+  reader.end()
+  return set
+}
+
+export function expectation(view: View | null): { readonly view: View | null; readonly digest: string } {
+  return { view, digest: viewDigest(view) }
+}

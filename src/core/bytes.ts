@@ -1,0 +1,191 @@
+// Bounded binary reading and writing for the formats of core: unsigned varints (LEB128), little-endian, length-prefixed bytes.
+// Reading never trusts a length: every read checks what is left and throws `MalformedBytes`.
+
+/** Input that is not in the format: truncated, oversized or not canonical. */
+export class MalformedBytes extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'MalformedBytes'
+  }
+}
+
+// Lives and tags are 8 bytes told as 16 hex digits, several in every record: native conversions cost more than all else there.
+const DIGIT_OF = new Uint8Array(128).fill(0xff)
+for (let digit = 0; digit < 16; digit++) DIGIT_OF[digit.toString(16).charCodeAt(0)] = digit
+
+function digitAt(hex: string, at: number): number {
+  const code = hex.charCodeAt(at)
+  const digit = code < 128 ? (DIGIT_OF[code] as number) : 0xff
+  if (digit === 0xff) throw new RangeError('expected lower-case hex')
+  return digit
+}
+
+// A few lives name nearly all dots. A direct-mapped table hands out the same string for the same bytes, so that comparing it and
+// looking it up in a Map is a pointer's work. Bounded; a collision only costs a conversion.
+const INTERNED = 1024
+const internedHigh = new Uint32Array(INTERNED)
+const internedLow = new Uint32Array(INTERNED)
+const internedHex: string[] = new Array<string>(INTERNED).fill('')
+
+/** Grows as needed; `finish` hands out the bytes written so far, without a copy. */
+export class ByteWriter {
+  #buffer: Buffer
+  #length = 0
+
+  constructor(capacity = 256) {
+    this.#buffer = Buffer.allocUnsafe(capacity)
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  #room(bytes: number): void {
+    const needed = this.#length + bytes
+    if (needed <= this.#buffer.length) return
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2))
+    this.#buffer.copy(larger, 0, 0, this.#length)
+    this.#buffer = larger
+  }
+
+  u8(value: number): void {
+    this.#room(1)
+    this.#buffer[this.#length++] = value
+  }
+
+  /** An unsigned integer up to 2^53 − 1, 1 to 8 bytes. */
+  varint(value: number): void {
+    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`not a counting number: ${value}`)
+    this.#room(8)
+    let rest = value
+    while (rest >= 0x80) {
+      this.#buffer[this.#length++] = (rest % 0x80) | 0x80
+      rest = Math.floor(rest / 0x80)
+    }
+    this.#buffer[this.#length++] = rest
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#room(bytes.length)
+    this.#buffer.set(bytes, this.#length)
+    this.#length += bytes.length
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.varint(bytes.length)
+    this.raw(bytes)
+  }
+
+  text(text: string): void {
+    const length = Buffer.byteLength(text)
+    this.varint(length)
+    this.#room(length)
+    this.#buffer.write(text, this.#length, 'utf8')
+    this.#length += length
+  }
+
+  /** Exactly `length` bytes given as lower-case hex. */
+  hex(hex: string, length: number): void {
+    if (hex.length !== length * 2) throw new RangeError(`expected ${length} bytes of hex`)
+    this.#room(length)
+    for (let i = 0; i < hex.length; i += 2) {
+      this.#buffer[this.#length++] = (digitAt(hex, i) << 4) | digitAt(hex, i + 1)
+    }
+  }
+
+  finish(): Buffer {
+    return this.#buffer.subarray(0, this.#length)
+  }
+}
+
+export class ByteReader {
+  readonly #buffer: Buffer
+  #position = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  get remaining(): number {
+    return this.#buffer.length - this.#position
+  }
+
+  u8(): number {
+    if (this.remaining < 1) throw new MalformedBytes('truncated')
+    return this.#buffer[this.#position++] as number
+  }
+
+  /** Rejects non-canonical forms (a trailing zero group) and values above 2^53 − 1. */
+  varint(): number {
+    let value = 0
+    let scale = 1
+    for (let i = 0; i < 8; i++) {
+      const byte = this.u8()
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) {
+        if (byte === 0 && i > 0) throw new MalformedBytes('varint not canonical')
+        if (!Number.isSafeInteger(value)) throw new MalformedBytes('varint too large')
+        return value
+      }
+      scale *= 0x80
+    }
+    throw new MalformedBytes('varint too long')
+  }
+
+  /** A varint that counts things of at least `unitBytes` each: never more than what is left could hold. */
+  count(unitBytes: number): number {
+    const count = this.varint()
+    if (count * unitBytes > this.remaining) throw new MalformedBytes('count exceeds the input')
+    return count
+  }
+
+  /** A view on the next `length` bytes, not a copy. */
+  raw(length: number): Buffer {
+    if (length > this.remaining) throw new MalformedBytes('truncated')
+    return this.#buffer.subarray(this.#position, (this.#position += length))
+  }
+
+  bytes(): Buffer {
+    return this.raw(this.varint())
+  }
+
+  /** Refuses what is not UTF-8: a replacement character in a key would silently make it another key. */
+  text(): string {
+    const bytes = this.bytes()
+    const text = bytes.toString('utf8')
+    // Only where a replacement character came out can something have been replaced.
+    if (text.includes('\ufffd') && !Buffer.from(text, 'utf8').equals(bytes)) throw new MalformedBytes('not UTF-8')
+    return text
+  }
+
+  /** Lower case. */
+  hex(length: number): string {
+    if (length > this.remaining) throw new MalformedBytes('truncated')
+    const start = this.#position
+    this.#position += length
+    return length === 8 ? this.#internedHex(start) : this.#buffer.toString('hex', start, start + length)
+  }
+
+  #internedHex(start: number): string {
+    const buffer = this.#buffer
+    const high = buffer.readUInt32LE(start)
+    const low = buffer.readUInt32LE(start + 4)
+    const at = (high ^ (low >>> 7)) & (INTERNED - 1)
+    const known = internedHex[at] as string
+    if (known !== '' && internedHigh[at] === high && internedLow[at] === low) return known
+    const hex = buffer.toString('hex', start, start + 8)
+    internedHigh[at] = high
+    internedLow[at] = low
+    internedHex[at] = hex
+    return hex
+  }
+
+  /** The format ends here: anything left over is an error. */
+  end(): void {
+    if (this.remaining !== 0) throw new MalformedBytes('trailing bytes')
+  }
+}

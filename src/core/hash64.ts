@@ -1,0 +1,53 @@
+// The one non-cryptographic hash of the project: XXH64 over UTF-8 text, as two unsigned 32-bit halves. Knows nothing of
+// what is hashed. Invariant: the same text and seed give the same hash on every node and for ever, since placement,
+// listings and digests between nodes stand on it. It resists accidents, not adversaries.
+
+import xxhash from 'xxhash-wasm'
+
+/** An unsigned 64-bit number; two small integers are cheaper than a BigInt, and compare and add without allocation. */
+export interface Hash64 {
+  /** The most significant 32 bits, 0..2^32 − 1. */
+  readonly hi: number
+  readonly lo: number
+}
+
+const { h64 } = await xxhash()
+
+const halves = new DataView(new ArrayBuffer(8))
+
+/** XXH64(text, seed) as a BigInt: only to seed another hash. */
+export function seedOf(text: string, seed = 0n): bigint {
+  return h64(text, seed)
+}
+
+export function hash64(text: string, seed = 0n): Hash64 {
+  halves.setBigUint64(0, h64(text, seed))
+  return { hi: halves.getUint32(0), lo: halves.getUint32(4) }
+}
+
+/**
+ * A hash of a list of texts in which every boundary counts: each text is hashed with the hash of those before it as
+ * the seed, so ('ab', 'c') and ('a', 'bc') differ without an escape or a separator.
+ */
+export function hashOfFields(fields: readonly string[], seed = 0n): Hash64 {
+  let chained = seed
+  for (const field of fields) chained = h64(field, chained)
+  halves.setBigUint64(0, chained)
+  return { hi: halves.getUint32(0), lo: halves.getUint32(4) }
+}
+
+/** 16 lower-case hex digits; their order as text is the order of the numbers. */
+export function hexOf(hash: Hash64): string {
+  return hash.hi.toString(16).padStart(8, '0') + hash.lo.toString(16).padStart(8, '0')
+}
+
+/** Null unless `hex` is exactly 16 lower-case hex digits. */
+export function hash64FromHex(hex: string): Hash64 | null {
+  if (!/^[0-9a-f]{16}$/.test(hex)) return null
+  return { hi: Number.parseInt(hex.slice(0, 8), 16), lo: Number.parseInt(hex.slice(8), 16) }
+}
+
+/** Negative, zero or positive, as unsigned numbers. */
+export function compareHash64(a: Hash64, b: Hash64): number {
+  return a.hi - b.hi || a.lo - b.lo
+}

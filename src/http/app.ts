@@ -1,0 +1,188 @@
+// Assembles the fastify server: its limits, its routes, and what happens to requests that no route can take. Decides how errors
+// become problems; knows no sockets. Invariant: every error body is a problem, and 500 is only for a defect.
+
+import swagger from '@fastify/swagger'
+import { fastify, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { NodeApi } from '../node/api.ts'
+import { createMetrics } from '../telemetry/metrics.ts'
+import type { RouteLatency } from '../telemetry/latency.ts'
+import { AllowTable } from './allow-table.ts'
+import { problemOfError } from './failures.ts'
+import { normalTarget } from './key-target.ts'
+import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
+import { problemOfFastifyError, refusalReceipt } from './refused-requests.ts'
+import { type Problem, PROBLEMS, Refusal, sendProblem } from './problems.ts'
+import { answerParserError } from './raw-errors.ts'
+import { readTrace } from './request-headers.ts'
+import { bucketRoutes, listingRoute } from './routes/buckets.ts'
+import { clusterRoutes } from './routes/cluster.ts'
+import { keyRoutes } from './routes/keys.ts'
+import { processRoutes } from './routes/process.ts'
+import { ProblemJson } from './schemas.ts'
+import { compileValidator } from './validation.ts'
+
+export interface HttpAppOptions {
+  readonly node: NodeApi
+  /** Null: silent. */
+  readonly logger: FastifyBaseLogger | null
+  readonly limits?: Partial<HttpLimits>
+}
+
+/** For `inject`, and for `createHttpServer`. */
+export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInstance> {
+  const { node, logger } = options
+  const limits: HttpLimits = { ...HTTP_LIMITS, ...options.limits }
+  const metrics = createMetrics(node)
+  const allow = new AllowTable()
+  const unmatched = metrics.route('*', 'none')
+
+  const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const problem = error instanceof Refusal ? error : (problemOfFastifyError(error) ?? problemOfError(error))
+    if (problem === null || problem.code === 'internal') {
+      logger?.error({ err: error, reqId: request.id, trace: readTrace(request.headers) }, 'request failed: a defect')
+    }
+    // After a body that was too large the connection is drained, not cut: a reset would take the answer with it.
+    reply.removeHeader('connection')
+    return answerProblem(problem ?? INTERNAL, request, reply)
+  }
+  const answerProblem = (problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const receipt = reply.hasHeader('quorate-receipt') ? null : refusalReceipt(node, request, problem.code)
+    if (receipt !== null) reply.header('quorate-receipt', receipt)
+    return sendProblem(reply, problem)
+  }
+
+  const app: FastifyInstance = fastify({
+    // A child logger for each request costs more than a read: the few lines below carry the request's id and trace themselves.
+    logger: false,
+    genReqId: nextRequestId,
+    bodyLimit: limits.valueBytesMax,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    forceCloseConnections: 'idle',
+    // While draining, readiness says so in a problem of its own.
+    return503OnClosing: false,
+    exposeHeadRoutes: true,
+    routerOptions: { maxParamLength: limits.headerBytesMax },
+    rewriteUrl: (request) => normalTarget(request.url ?? '/'),
+    frameworkErrors: (error, request, reply) => {
+      answerError(error, request, reply)
+    },
+    clientErrorHandler: answerParserError,
+    http: {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs),
+      // Checked below, so that the answer is a problem.
+      requireHostHeader: false,
+    },
+  })
+  app.server.maxConnections = limits.connectionsMax
+  // Bounded by their bytes; Node would drop the headers beyond a count silently.
+  app.server.maxHeadersCount = 0
+
+  app.setValidatorCompiler(compileValidator)
+  app.setSerializerCompiler(() => JSON.stringify)
+  app.setErrorHandler(answerError)
+  app.addHook('onRoute', (route) => {
+    allow.add(route.url, route.method)
+    const latency = metrics.route([route.method].flat().join(','), route.url)
+    route.onResponse = (request, reply, done) => {
+      note(latency, request, reply)
+      done()
+    }
+  })
+  const note = (latency: RouteLatency, request: FastifyRequest, reply: FastifyReply): void => {
+    latency.observe(reply.statusCode, reply.elapsedTime)
+    if (logger === null || (logger.level !== 'debug' && logger.level !== 'trace')) return
+    logger.debug(
+      {
+        reqId: request.id,
+        trace: readTrace(request.headers),
+        method: request.method,
+        route: request.routeOptions.url,
+        status: reply.statusCode,
+        ms: reply.elapsedTime,
+      },
+      'request',
+    )
+  }
+  const answerUnmatched = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const methods = allow.methodsOf(pathOf(request))
+    const problem: Problem =
+      methods.length === 0
+        ? { code: 'unknown-route', detail: 'see /openapi.json for the routes; a / in a key is %2F' }
+        : {
+            code: 'method-not-allowed',
+            detail: `this route has ${methods.join(', ')}`,
+            headers: { allow: methods.join(', ') },
+          }
+    unmatched.observe(PROBLEMS[problem.code].status, 0)
+    return sendProblem(reply, problem)
+  }
+  app.setNotFoundHandler(answerUnmatched)
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.raw.httpVersionMinor === 1 && request.headers.host === undefined) {
+      sendProblem(reply, { code: 'bad-request', detail: 'HTTP/1.1 requires a Host header' })
+    } else if (request.is404) answerUnmatched(request, reply)
+    else done()
+  })
+
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Quorate',
+        version: node.version,
+        description:
+          'A leaderless, Dynamo-style quorum key-value store. Errors are RFC 9457 problems; answers under /v1 carry `Cache-Control: no-store`.',
+      },
+    },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, i) =>
+        typeof json['$id'] === 'string' ? json['$id'] : `schema-${i}`,
+    },
+  })
+  app.addSchema(ProblemJson)
+  await app.register((scope, _options, done) => {
+    takeAnyBody(scope)
+    keyRoutes(scope, node, limits)
+    done()
+  })
+  await app.register((scope, _options, done) => {
+    takeJsonBody(scope)
+    listingRoute(scope, node)
+    bucketRoutes(scope, node)
+    clusterRoutes(scope, node)
+    processRoutes(scope, node, metrics)
+    done()
+  })
+  await app.ready()
+  return app
+}
+
+let requests = 0
+
+/** Unique within this process's life. */
+function nextRequestId(): string {
+  return `req-${(++requests).toString(36)}`
+}
+
+const INTERNAL: Problem = { code: 'internal', detail: 'see this node’s log' }
+
+function pathOf(request: FastifyRequest): string {
+  const url = request.raw.url ?? '/'
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
+}
+
+/** Values: every type, as bytes, complete. */
+function takeAnyBody(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+}
+
+/** JSON only, without prototypes: fastify's own parser refuses `__proto__` and `constructor.prototype`. */
+function takeJsonBody(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'))
+}

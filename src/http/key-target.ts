@@ -1,0 +1,51 @@
+// Which bucket and key a path names. Decides what can be a name and how it is spelled in a path; knows nothing of values.
+// Invariant: `keyPath` of what `keyTarget` accepts leads back to the same bucket and key.
+
+import { BUCKET_BYTES_MAX, KEY_BYTES_MAX } from './limits.ts'
+import { Refusal } from './problems.ts'
+
+export interface KeyParams {
+  readonly bucket: string
+  readonly key: string
+}
+
+/** Names as the router decoded them. */
+export function checkBucket(bucket: string): string {
+  return checkName('bucket', bucket, BUCKET_BYTES_MAX)
+}
+
+export function checkKey(key: string): string {
+  return checkName('key', key, KEY_BYTES_MAX)
+}
+
+function checkName(what: string, name: string, bytesMax: number): string {
+  if (name === '') throw new Refusal('bad-key', `the ${what} is empty`)
+  if (name === '.' || name === '..')
+    throw new Refusal('bad-key', `"." and ".." cannot be a ${what}: URL libraries remove them`)
+  // A character is three bytes of UTF-8 at most (a surrogate pair: four), so most names need no counting.
+  if (name.length * 3 > bytesMax && Buffer.byteLength(name) > bytesMax) {
+    throw new Refusal('key-too-long', `a ${what} has at most ${bytesMax} bytes of UTF-8`)
+  }
+  return name
+}
+
+export function keyPath(bucket: string, key: string): string {
+  return `/v1/kv/${encodeURIComponent(bucket)}/${encodeURIComponent(key)}`
+}
+
+/**
+ * The request target as the router shall see it: without scheme and authority (absolute form, RFC 9112 section 3.2.2), and with
+ * raw bytes outside ASCII percent-encoded: `curl` sends them as they were typed, Node shows them as Latin-1 characters.
+ */
+export function normalTarget(url: string): string {
+  let target = url
+  if (target.charCodeAt(0) !== 0x2f) target = target.replace(/^https?:\/\/[^/?#]*/i, '') || '/'
+  if (!/[^\x21\x22\x24-\x7e]/.test(target)) return target
+  return [...Buffer.from(target, 'latin1')]
+    .map((byte) => (byte > 0x20 && byte < 0x7f && byte !== 0x23 ? String.fromCharCode(byte) : percent(byte)))
+    .join('')
+}
+
+function percent(byte: number): string {
+  return `%${byte.toString(16).padStart(2, '0').toUpperCase()}`
+}

@@ -1,0 +1,28 @@
+// How a receipt and an explanation look on the wire. Decides their order and spelling; knows nothing of how they came about.
+// Invariant: the receipt's members and their order never change; new ones may only follow.
+
+import type { ExplainEntry, Receipt } from '../coordinator/operations.ts'
+import { EXPLAIN_BYTES_MAX } from './limits.ts'
+import { sfList, sfParameterized, sfString } from './structured-fields.ts'
+
+export function formatReceipt(receipt: Receipt): string {
+  const { n, required, replied, hinted, durable, guarantee, node, ring, superseded } = receipt
+  const text = `n=${n}, required=${required}, replied=${replied}, hinted=${hinted}, durable=${durable}, guarantee="${guarantee}", node=${sfString(node)}, ring=${ring}`
+  return superseded === undefined ? text : `${text}, superseded=${superseded}`
+}
+
+/** A list of replicas; versions leave first when all would exceed 4 KiB, then whole members from the end. */
+export function formatExplain(entries: readonly ExplainEntry[]): string {
+  const members = (versions: boolean): string[] =>
+    entries.map((entry) =>
+      sfParameterized(entry.node, {
+        role: entry.role,
+        answer: entry.answer,
+        ...(versions && { versions: entry.versions.join(' ') }),
+        ms: Math.max(0, entry.elapsedMs),
+      }),
+    )
+  const full = members(true)
+  const length = full.reduce((sum, member) => sum + member.length + 2, 0)
+  return sfList(length <= EXPLAIN_BYTES_MAX ? full : members(false), EXPLAIN_BYTES_MAX)
+}

@@ -1,0 +1,57 @@
+// Requests that fail before any coordinator sees them: which problem fastify's own errors are, and the receipt of a key request
+// that was refused. Invariant: such a receipt claims nothing: nobody was asked, nobody answered.
+
+import type { FastifyRequest } from 'fastify'
+import type { NodeApi } from '../node/api.ts'
+import type { Problem, ProblemCode } from './problems.ts'
+import { formatReceipt } from './receipt.ts'
+
+/** Null: not one of fastify's. */
+export function problemOfFastifyError(error: unknown): Problem | null {
+  if (!(error instanceof Error)) return null
+  const code: unknown = Reflect.get(error, 'code')
+  const status: unknown = Reflect.get(error, 'statusCode')
+  switch (code) {
+    case 'FST_ERR_BAD_URL':
+      return { code: 'bad-url', detail: 'the path is not valid percent-encoded UTF-8' }
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return { code: 'key-too-long', detail: 'a part of the path is too long' }
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return { code: 'value-too-large', detail: 'the body is longer than this node takes' }
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return { code: 'unsupported-media-type', detail: 'send application/json' }
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+      return { code: 'bad-body', detail: 'the body is not JSON' }
+    default:
+      // What is left with a 4xx came from reading the body: cut off, or not as long as announced.
+      if (typeof status === 'number' && status >= 400 && status < 500)
+        return { code: 'bad-body', detail: error.message }
+      return null
+  }
+}
+
+/** Codes after which bucket and key are not known to be names. */
+const NAMELESS: readonly ProblemCode[] = ['bad-key', 'bad-url', 'key-too-long', 'not-ready', 'internal']
+
+/** Null where the request named no usable key or the node does not know the ring. */
+export function refusalReceipt(node: NodeApi, request: FastifyRequest, code: ProblemCode): string | null {
+  if (NAMELESS.includes(code) || request.routeOptions.url !== '/v1/kv/:bucket/:key') return null
+  const { params } = request
+  if (typeof params !== 'object' || params === null || !node.readiness().ready) return null
+  const bucket: unknown = Reflect.get(params, 'bucket')
+  const key: unknown = Reflect.get(params, 'key')
+  if (typeof bucket !== 'string' || typeof key !== 'string') return null
+  const n = Math.min(node.getBucket(bucket).settings.n, node.cluster().members.length)
+  const ring = node.place(bucket, key).partition
+  return formatReceipt({
+    n,
+    required: 0,
+    replied: 0,
+    hinted: 0,
+    durable: 0,
+    guarantee: 'eventual',
+    node: node.name,
+    ring,
+  })
+}

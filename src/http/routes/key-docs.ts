@@ -1,0 +1,153 @@
+// What the OpenAPI document says of the routes of one key. Shapes and words only; the header schemas are those that validate.
+
+import type {} from '@fastify/swagger'
+import type { FastifySchema } from 'fastify'
+import { Type } from 'typebox'
+import { type AnswerHeader, COMMON_PROBLEMS, headerDocs, jsonDoc, problemDocs, type ResponseDoc } from '../docs.ts'
+import { type HeaderName, HEADERS } from '../header-schemas.ts'
+import type { ProblemCode } from '../problems.ts'
+import { GetQuery, KeyPath, KeyQuery, SiblingsJson } from '../schemas.ts'
+
+const KEY_PROBLEMS: readonly ProblemCode[] = [
+  ...COMMON_PROBLEMS,
+  'bad-key',
+  'bad-header',
+  'bad-query',
+  'bad-quorum',
+  'bad-context',
+  'context-too-large',
+  'precondition-failed',
+  'key-too-long',
+  'quorum-not-met',
+]
+
+const SHARED: readonly HeaderName[] = [
+  'quorate-r',
+  'quorate-w',
+  'quorate-sloppy',
+  'quorate-timeout',
+  'quorate-context',
+  'if-match',
+  'if-none-match',
+  'traceparent',
+]
+
+function headers(...names: readonly HeaderName[]): unknown {
+  return Type.Object(Object.fromEntries([...SHARED, ...names].map((name) => [name, HEADERS[name]])))
+}
+
+function responses(
+  own: Readonly<Record<number, ResponseDoc>>,
+  ...problems: readonly ProblemCode[]
+): Record<number, ResponseDoc> {
+  return { ...problemDocs(...KEY_PROBLEMS, ...problems), ...own }
+}
+
+const bytes = { '*/*': { schema: { type: 'string', format: 'binary' } } } as const
+const empty = (description: string, ...names: readonly AnswerHeader[]): ResponseDoc => ({
+  description,
+  headers: headerDocs('Quorate-Receipt', 'Quorate-Explain', ...names),
+  type: 'null',
+})
+
+const GET_RESPONSES = responses(
+  {
+    200: {
+      description: 'The value, byte for byte, with its Content-Type and its Quorate-Meta-* headers.',
+      headers: headerDocs(
+        'ETag',
+        'Last-Modified',
+        'Quorate-Context',
+        'Quorate-Version',
+        'Quorate-Siblings',
+        'Quorate-Expires',
+        'Quorate-Receipt',
+        'Quorate-Explain',
+      ),
+      content: bytes,
+    },
+    300: jsonDoc(
+      'Siblings: concurrent versions, in an order that all nodes share. Values beyond 1 MiB in all are left out.',
+      SiblingsJson,
+      headerDocs('ETag', 'Last-Modified', 'Quorate-Context', 'Quorate-Siblings', 'Quorate-Receipt', 'Quorate-Explain'),
+    ),
+    304: empty('What the client holds is still right.', 'ETag', 'Last-Modified', 'Quorate-Context', 'Quorate-Siblings'),
+  },
+  'not-found',
+  'context-not-reached',
+)
+
+const GET = {
+  tags: ['keys'],
+  description:
+    'Conditional headers count where the answer would be a 200; on 300 they are ignored (RFC 9110, 13.2.1). Range is ignored.',
+  params: KeyPath,
+  querystring: GetQuery,
+  headers: headers('if-modified-since'),
+  response: GET_RESPONSES,
+}
+
+export const GET_SCHEMA: FastifySchema = { ...GET, summary: 'Reads a key', operationId: 'getKey' }
+export const HEAD_SCHEMA: FastifySchema = { ...GET, summary: 'Reads a key without its body', operationId: 'headKey' }
+
+export const PUT_SCHEMA: FastifySchema = {
+  tags: ['keys'],
+  summary: 'Writes a key',
+  operationId: 'putKey',
+  description:
+    'The body, of any content type, becomes a new version. With a context it supersedes exactly what that context saw, without one it is concurrent with all that is stored. Quorate-Meta-* headers are stored and returned: 8 KiB of names and values, beyond that 431. Preconditions are best effort between racing writers. If-Unmodified-Since is refused.',
+  params: KeyPath,
+  querystring: KeyQuery,
+  headers: headers('quorate-ttl', 'idempotency-key', 'prefer'),
+  response: responses(
+    {
+      200: {
+        description: 'With `Prefer: return=representation`: the stored value, or the siblings as JSON.',
+        headers: headerDocs(
+          'Quorate-Receipt',
+          'Quorate-Context',
+          'Quorate-Version',
+          'Quorate-Siblings',
+          'ETag',
+          'Preference-Applied',
+        ),
+        content: { ...bytes, 'application/json': { schema: SiblingsJson } },
+      },
+      201: empty(
+        'No counted replica held a live value before.',
+        'Quorate-Context',
+        'Quorate-Version',
+        'Quorate-Siblings',
+        'ETag',
+      ),
+      204: empty('Written.', 'Quorate-Context', 'Quorate-Version', 'Quorate-Siblings', 'ETag'),
+    },
+    'too-many-siblings',
+    'idempotency-mismatch',
+    'meta-too-large',
+    'clock-ahead',
+    'storage-full',
+  ),
+}
+
+export const DELETE_SCHEMA: FastifySchema = {
+  tags: ['keys'],
+  summary: 'Deletes a key',
+  operationId: 'deleteKey',
+  description:
+    'Supersedes what its context saw; without Quorate-Context what a read of R home replicas finds (`latest`). Idempotent: where nothing is found nothing is written.',
+  params: KeyPath,
+  querystring: KeyQuery,
+  headers: headers(),
+  response: responses(
+    {
+      204: empty(
+        'Deleted; the receipt says how many live versions were superseded.',
+        'Quorate-Context',
+        'Quorate-Version',
+      ),
+    },
+    'clock-ahead',
+    'storage-full',
+  ),
+}

@@ -1,0 +1,58 @@
+// Listens on the client port. Decides what a listening server needs beyond its routes: Expect, address, an orderly end. Knows
+// nothing of routes. Invariant: `close` answers what is in flight and takes nothing new.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyBaseLogger } from 'fastify'
+import type { NodeApi } from '../node/api.ts'
+import { buildHttpApp } from './app.ts'
+import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
+import { problemBody, PROBLEM_TYPE, PROBLEMS } from './problems.ts'
+
+export interface HttpServerOptions {
+  readonly node: NodeApi
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  /** Null: silent. */
+  readonly logger: FastifyBaseLogger | null
+  readonly limits?: Partial<HttpLimits>
+}
+
+export interface HttpServer {
+  /** Where it listens: `http://host:port`. */
+  readonly address: string
+  readonly port: number
+  close(): Promise<void>
+}
+
+export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { node, host, port, logger } = options
+  const limits: HttpLimits = { ...HTTP_LIMITS, ...options.limits }
+  const app = await buildHttpApp({ node, logger, limits })
+  app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    // A client that waits to be asked for too large a body is answered without having sent it; nothing may follow then.
+    if (Number(request.headers['content-length'] ?? 0) > limits.valueBytesMax) response.shouldKeepAlive = false
+    else response.writeContinue()
+    app.server.emit('request', request, response)
+  })
+  app.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const body = problemBody({ code: 'expectation-failed', detail: 'only 100-continue can be expected' })
+    response.writeHead(PROBLEMS['expectation-failed'].status, {
+      'cache-control': 'no-store',
+      'content-type': PROBLEM_TYPE,
+      'content-length': body.length,
+    })
+    response.end(body)
+  })
+  await app.listen({ host, port })
+  const bound = app.server.address()
+  const boundPort = typeof bound === 'object' && bound !== null ? bound.port : port
+  const shownHost = host.includes(':') ? `[${host}]` : host
+  return {
+    address: `http://${shownHost}:${boundPort}`,
+    port: boundPort,
+    close: async () => {
+      await app.close()
+    },
+  }
+}

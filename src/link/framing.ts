@@ -1,0 +1,133 @@
+// Frames on a stream of bytes: a u32 little-endian length, then that many bytes. Knows nothing of what is in a frame.
+// Invariant: memory is spent only on bytes that have come; a length is never believed before.
+
+import { QuorateError } from '../errors.ts'
+
+/** A value of 16 MiB with its context fits; nothing larger is sent or taken. */
+export const FRAME_BYTES_MAX: number = 24 * 1024 * 1024
+export const PREFIX_BYTES = 4
+const SMALL_BYTES = 4096
+
+export class FrameReader {
+  #frameBytesMax: number
+  // Bytes not yet handed out: a list of chunks, of which the first is used up to #offset.
+  #chunks: Buffer[] = []
+  #offset = 0
+  #available = 0
+  // The last chunk, while it is one that small pieces are copied into.
+  #gathered: { readonly room: Buffer; used: number } | null = null
+
+  constructor(frameBytesMax: number = FRAME_BYTES_MAX) {
+    this.#frameBytesMax = frameBytesMax
+  }
+
+  /** Bytes that wait to become frames. */
+  get bufferedBytes(): number {
+    return this.#available
+  }
+
+  setLimit(frameBytesMax: number): void {
+    this.#frameBytesMax = frameBytesMax
+  }
+
+  push(bytes: Uint8Array): void {
+    if (bytes.length === 0) return
+    this.#available += bytes.length
+    if (bytes.length < SMALL_BYTES && this.#chunks.length > 0) this.#gather(bytes)
+    else {
+      this.#chunks.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+      this.#gathered = null
+    }
+  }
+
+  /** A frame that drips in byte by byte must not cost an object for each. */
+  #gather(bytes: Uint8Array): void {
+    let tail = this.#gathered
+    if (tail === null || tail.used + bytes.length > tail.room.length) {
+      tail = { room: Buffer.allocUnsafeSlow(4 * SMALL_BYTES), used: 0 }
+      this.#gathered = tail
+      this.#chunks.push(tail.room.subarray(0, 0))
+    }
+    tail.room.set(bytes, tail.used)
+    tail.used += bytes.length
+    this.#chunks[this.#chunks.length - 1] = tail.room.subarray(0, tail.used)
+  }
+
+  /** The next whole frame's body, or null when more bytes are needed. Throws `protocol` on an impossible length. */
+  next(): Uint8Array | null {
+    if (this.#available < PREFIX_BYTES) return null
+    const length = this.#peekLength()
+    if (length === 0 || length > this.#frameBytesMax) {
+      throw new QuorateError('protocol', `a frame of ${length} bytes is not allowed`)
+    }
+    if (this.#available < PREFIX_BYTES + length) return null
+    this.#take(PREFIX_BYTES)
+    return this.#take(length)
+  }
+
+  #peekLength(): number {
+    const first = this.#chunks[0]
+    if (first !== undefined && first.length - this.#offset >= PREFIX_BYTES) return first.readUInt32LE(this.#offset)
+    let value = 0
+    let chunk = 0
+    let offset = this.#offset
+    for (let i = 0; i < PREFIX_BYTES; i++) {
+      while (offset >= (this.#chunks[chunk]?.length ?? Infinity)) {
+        chunk++
+        offset = 0
+      }
+      value += (this.#chunks[chunk]?.[offset++] ?? 0) * 2 ** (8 * i)
+    }
+    return value
+  }
+
+  /** A view when the bytes lie in one chunk, else a copy. The caller has checked that they are there. */
+  #take(length: number): Buffer {
+    this.#available -= length
+    const first = this.#chunks[0] as Buffer
+    const end = this.#offset + length
+    if (end <= first.length) {
+      const view = first.subarray(this.#offset, end)
+      this.#offset = end
+      if (end === first.length) this.#dropFirst()
+      return view
+    }
+    const whole = Buffer.allocUnsafeSlow(length)
+    let filled = 0
+    let dropped = 0
+    for (const chunk of this.#chunks) {
+      const part = chunk.subarray(this.#offset, this.#offset + length - filled)
+      whole.set(part, filled)
+      filled += part.length
+      this.#offset += part.length
+      if (this.#offset === chunk.length) {
+        dropped++
+        this.#offset = 0
+      }
+      if (filled === length) break
+    }
+    this.#chunks = this.#chunks.slice(dropped)
+    if (this.#chunks.length === 0) this.#gathered = null
+    return whole
+  }
+
+  #dropFirst(): void {
+    this.#chunks.shift()
+    this.#offset = 0
+    if (this.#chunks.length === 0) this.#gathered = null
+  }
+}
+
+/** Several bodies with their prefixes as one piece of bytes, so that they leave in one write. */
+export function joinFrames(bodies: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const body of bodies) length += PREFIX_BYTES + body.length
+  const joined = Buffer.allocUnsafe(length)
+  let at = 0
+  for (const body of bodies) {
+    at = joined.writeUInt32LE(body.length, at)
+    joined.set(body, at)
+    at += body.length
+  }
+  return joined
+}

@@ -1,0 +1,71 @@
+// Every bound and interval of the links in one place, and what the rooms above decide for them. Types and defaults only.
+
+import type { GoodbyeFrame, HelloFrame } from '../protocol/messages.ts'
+import type { RequestHandler } from './peers.ts'
+
+export interface LinkSettings {
+  readonly heartbeatMs: number
+  /** A link on which nothing was heard for so long is closed. */
+  readonly failureTimeoutMs: number
+  readonly connectTimeoutMs: number
+  /** From the connection to the end of the handshake. */
+  readonly greetingTimeoutMs: number
+  readonly backoffLeastMs: number
+  readonly backoffMostMs: number
+  /** Requests of ours that wait for replies, per link. */
+  readonly inFlightMax: number
+  /** Requests of the peer that are being worked on, per link; beyond it the link stops reading. */
+  readonly inboundMax: number
+  /** Bytes said and not yet on the wire, per link; beyond it requests are refused and reading stops. */
+  readonly pendingBytesMax: number
+  readonly frameBytesMax: number
+  /** The larger of hello and proof; strangers get no more memory. */
+  readonly greetingBytesMax: number
+  /** Incoming connections that have not yet greeted. */
+  readonly greetingsMax: number
+  /** How often seeds are resolved again once all of them are linked. */
+  readonly seedIntervalMs: number
+}
+
+export const DEFAULT_LINK_SETTINGS: LinkSettings = {
+  heartbeatMs: 500,
+  failureTimeoutMs: 2000,
+  connectTimeoutMs: 1000,
+  greetingTimeoutMs: 2000,
+  backoffLeastMs: 50,
+  backoffMostMs: 1000,
+  inFlightMax: 16_384,
+  inboundMax: 4096,
+  pendingBytesMax: 32 * 1024 * 1024,
+  frameBytesMax: 24 * 1024 * 1024,
+  greetingBytesMax: 1024 * 1024,
+  greetingsMax: 64,
+  seedIntervalMs: 5000,
+}
+
+/** What this node says of itself; link adds the type, the nonce and whom it speaks to. */
+export type LocalHello = Omit<HelloFrame, 'type' | 'nonce' | 'to'>
+
+export type Admission =
+  | { readonly accept: true }
+  | { readonly accept: false; readonly reason: GoodbyeFrame['reason']; readonly detail: string }
+
+/** What the rooms above decide and want to know. All are called synchronously and must not throw. */
+export interface LinkHooks {
+  readonly localHello: () => LocalHello
+  /** Asked once the peer has proven the secret; cluster id and name were compared before. */
+  readonly admit: (hello: HelloFrame) => Admission
+  /** An admitted peer's hello. */
+  readonly onHello: (hello: HelloFrame) => void
+  /** The peer closed the link and said why; `peer` is null when it never said who it is. */
+  readonly onGoodbye: (peer: string | null, reason: GoodbyeFrame['reason'], detail: string) => void
+  readonly handler: RequestHandler
+  /** The peer's wall clock minus ours, and how long the question took. */
+  readonly onClockSample: (member: string, offsetMs: number, rttMs: number) => void
+  readonly hybridTime: () => number
+  readonly observeTime: (time: number) => void
+  readonly digests: () => { readonly members: string; readonly settings: string }
+  readonly onHeartbeatDigests: (member: string, membersDigest: string, settingsDigest: string) => void
+  /** The members that should be linked, and where; this node itself may be among them. */
+  readonly members: () => Iterable<{ readonly name: string; readonly peerAddress: string }>
+}

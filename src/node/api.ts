@@ -1,0 +1,114 @@
+// What a running node offers to its own HTTP server (and to tests): the one surface above node/. Types only.
+
+import type { Sealer } from '../core/causality/context-token.ts'
+import type { BucketSettings } from '../core/membership/bucket-settings.ts'
+import type { Coordinator } from '../coordinator/operations.ts'
+
+export interface MemberStatus {
+  readonly name: string
+  readonly storage: string
+  readonly peerAddress: string
+  readonly clientAddress: string
+  readonly zone: string | null
+  readonly weight: number
+  readonly status: 'alive' | 'unreachable' | 'filling' | 'self'
+  /** Milliseconds since it was last heard; 0 for this node; null: never. */
+  readonly lastHeartbeatMs: number | null
+  /** (partition, N=default) pairs that it is a home of. */
+  readonly ownedPartitions: number
+  readonly version: string | null
+}
+
+export interface ClusterStatus {
+  readonly id: string
+  readonly name: string
+  readonly partitions: number
+  readonly members: readonly MemberStatus[]
+}
+
+export interface KeyPlacement {
+  /** 16 hex digits. */
+  readonly hash: string
+  readonly partition: number
+  readonly preferenceList: readonly string[]
+  readonly fallbacks: readonly string[]
+  readonly replicas: readonly { readonly node: string; readonly state: 'reachable' | 'unreachable' | 'filling' }[]
+}
+
+export interface RingStatus {
+  readonly partitions: number
+  readonly n: number
+  readonly members: readonly { readonly name: string; readonly primary: number; readonly owned: number }[]
+  /** For each partition its preference list, as indexes into `members`. */
+  readonly preferenceLists: readonly (readonly number[])[]
+}
+
+export interface HintStatus {
+  readonly hints: number
+  readonly bytes: number
+  readonly bytesMax: number
+  readonly targets: readonly {
+    readonly node: string
+    readonly hints: number
+    readonly bytes: number
+    readonly oldestMs: number
+    readonly reachable: boolean
+  }[]
+}
+
+export interface RepairStatus {
+  readonly running: boolean
+  readonly rounds: number
+  /** Partitions of this node's storage that are not complete yet. */
+  readonly filling: number
+  readonly comparisons: number
+  readonly keysRepaired: number
+  /** All bytes of anti-entropy frames, both directions. */
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  readonly readRepairs: number
+  readonly collected: number
+  /** Monotonic age of each shared partition's last full comparison: the oldest, in ms; null when there was none. */
+  readonly oldestComparisonMs: number | null
+  readonly peers: readonly { readonly node: string; readonly lastRoundMs: number | null; readonly differing: number }[]
+  readonly lastError: string | null
+}
+
+export type BucketOutcome =
+  | { readonly type: 'ok'; readonly settings: BucketSettings }
+  | { readonly type: 'bucket-fixed'; readonly property: string }
+  | { readonly type: 'members-unreachable'; readonly members: readonly string[] }
+  | { readonly type: 'not-serving'; readonly detail: string }
+
+export interface DevLinks {
+  readonly cut: readonly (readonly [string, string])[]
+  readonly delayMs: number
+  readonly dropRate: number
+}
+
+export interface NodeApi {
+  readonly name: string
+  readonly version: string
+  readonly coordinator: Coordinator
+  /** Known once the cluster is formed (`ready`). */
+  readonly clusterId: string | null
+  readonly sealer: Sealer
+  /** Serving: it has joined, is not draining, its clock and disk are fine. Otherwise why not, in words. */
+  readiness(): { readonly ready: true } | { readonly ready: false; readonly reason: string }
+  listBuckets(): readonly { readonly name: string; readonly settings: BucketSettings; readonly configured: boolean }[]
+  getBucket(bucket: string): { readonly settings: BucketSettings; readonly configured: boolean }
+  putBucket(bucket: string, changes: Partial<BucketSettings>): Promise<BucketOutcome>
+  cluster(): ClusterStatus
+  ring(n?: number): RingStatus
+  place(bucket: string, key: string): KeyPlacement
+  hints(): HintStatus
+  repairStatus(): RepairStatus
+  /** Starts a round with every reachable peer now; resolves with the status after it. */
+  repairNow(): Promise<RepairStatus>
+  /** Free-form gauges and counters by area, for /v1/stats; plain JSON. */
+  stats(): Record<string, unknown>
+  /** Only in dev. */
+  readonly devLinks: ((links: DevLinks) => void) | null
+  /** This node's clock, for HTTP dates and TTLs. */
+  nowMs(): number
+}

@@ -1,0 +1,102 @@
+// Everything a node is made of and told. The world (ports) and the settings come in here and nowhere else.
+
+import type { Clock } from '../ports/clock.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { Random } from '../ports/random.ts'
+import type { Transport } from '../ports/transport.ts'
+import type { Logger } from '../telemetry/log.ts'
+
+export interface NodeOptions {
+  readonly name: string
+  readonly version: string
+  readonly clusterName: string
+  /** The first seals and proves, all are accepted; empty: none. */
+  readonly secrets: readonly string[]
+  /** Q; settled by the founders. */
+  readonly partitions: number
+  /** Founders to wait for. Null with `join`: the cluster exists. One without `join`. */
+  readonly expect: number | null
+  /** Peer addresses, `host:port`. */
+  readonly join: readonly string[]
+  /** Where to listen for peers, `host:port`. */
+  readonly peerAddress: string
+  /** What others are told; null: the address that is listened on. */
+  readonly advertisedPeerAddress: string | null
+  readonly clientAddress: string
+  readonly zone: string | null
+  readonly weight: number
+  readonly dev: boolean
+
+  readonly clock: Clock
+  readonly transport: Transport
+  /** Null: memory only; then every start is a new storage. */
+  readonly disk: Disk | null
+  readonly random: Random
+  readonly logger: Logger
+
+  readonly limits: NodeLimits
+  readonly timings: NodeTimings
+  readonly healing: Healing
+}
+
+export interface NodeLimits {
+  readonly siblingsMax: number
+  readonly siblingBytesMax: number
+  readonly hintBytesMax: number
+  /** Live data, keys included. */
+  readonly bytesMax: number
+  readonly segmentBytesMax: number
+  readonly checkpointBytesMin: number
+  /** Granted to a peer that wants to deliver hints, at a time. */
+  readonly handoffBytesMax: number
+  /** Records on one page of an exchange. */
+  readonly exchangeBytesMax: number
+}
+
+export interface NodeTimings {
+  readonly heartbeatMs: number
+  readonly failureTimeoutMs: number
+  readonly clockBoundMs: number
+  readonly antiEntropyIntervalMs: number
+  readonly collectionIntervalMs: number
+  readonly hintIntervalMs: number
+  /** Without an answer for so long, another replica is asked too. */
+  readonly hedgeMs: number
+  readonly reachGraceMs: number
+  /** For one question between nodes that no client waits for. */
+  readonly healingBudgetMs: number
+}
+
+/** What heals besides quorums; each can be switched off where it is to be shown that the others suffice. */
+export interface Healing {
+  readonly readRepair: boolean
+  readonly handoff: boolean
+  readonly antiEntropy: boolean
+  /** Part of reads (0..1) that ask all homes. */
+  readonly readAllRate: number
+}
+
+export const DEFAULT_LIMITS: NodeLimits = {
+  siblingsMax: 100,
+  siblingBytesMax: 4 << 20,
+  hintBytesMax: 256 << 20,
+  bytesMax: 4 * 2 ** 30,
+  segmentBytesMax: 64 << 20,
+  checkpointBytesMin: 64 << 20,
+  handoffBytesMax: 1 << 20,
+  exchangeBytesMax: 256 << 10,
+}
+
+export const DEFAULT_TIMINGS: NodeTimings = {
+  heartbeatMs: 500,
+  failureTimeoutMs: 2000,
+  clockBoundMs: 500,
+  antiEntropyIntervalMs: 10_000,
+  collectionIntervalMs: 10_000,
+  hintIntervalMs: 1000,
+  hedgeMs: 250,
+  reachGraceMs: 500,
+  healingBudgetMs: 5000,
+}
+
+export const DEFAULT_HEALING: Healing = { readRepair: true, handoff: true, antiEntropy: true, readAllRate: 0.1 }

@@ -1,0 +1,142 @@
+// How a node answers its peers: each request goes to the room that owns it, and what comes from outside is decoded here, where a
+// malformed field becomes a refusal to talk, never a crash. Decides nothing else.
+
+import { ByteReader, MalformedBytes } from '../core/bytes.ts'
+import { DotSet } from '../core/causality/dot-set.ts'
+import { decodeView, encodeView } from '../core/causality/view.ts'
+import { viewDigest } from '../core/causality/view-digest.ts'
+import { QuorateError } from '../errors.ts'
+import type { BucketRegistry } from '../cluster/bucket-registry.ts'
+import type { Membership } from '../cluster/membership.ts'
+import { decodeTable } from '../cluster/tables.ts'
+import { encodeDotSet } from '../coordinator/replicas.ts'
+import type { RequestHandler } from '../link/peers.ts'
+import type { ReadReply, ReadRequest, Refusal, RefusalReason, Reply, Request, WriteReply, WriteRequest } from '../protocol/messages.ts'
+import type { ExchangeService } from '../repair/exchange-service.ts'
+import type { ListQuestion } from '../replica/list.ts'
+import type { ReplicaService } from '../replica/replica-service.ts'
+import type { ListReply } from '../protocol/messages.ts'
+import type { Storage } from '../storage/storage.ts'
+
+export interface PeerRequestParts {
+  readonly service: ReplicaService
+  readonly exchange: ExchangeService
+  readonly membership: Membership
+  readonly buckets: BucketRegistry
+  readonly storage: Storage
+  readonly list: (question: ListQuestion) => ListReply
+  readonly handoffBytes: (pendingBytes: number) => number
+  readonly serving: () => boolean
+}
+
+export class PeerRequests {
+  readonly #parts: PeerRequestParts
+
+  constructor(parts: PeerRequestParts) {
+    this.#parts = parts
+  }
+
+  readonly handle: RequestHandler = async (from, request) => {
+    try {
+      return await this.#answer(from, request)
+    } catch (error) {
+      if (error instanceof MalformedBytes) throw new QuorateError('protocol', error.message, { cause: error })
+      if (error instanceof QuorateError) return refusal('not-serving')
+      throw error
+    }
+  }
+
+  async #answer(from: { readonly name: string; readonly storage: string }, request: Request): Promise<Reply> {
+    const { exchange, membership, buckets, list, handoffBytes, serving, storage } = this.#parts
+    switch (request.type) {
+      case 'write':
+        return this.#write(request)
+      case 'read':
+        return this.#read(request)
+      case 'members': {
+        const known = membership.table?.member(from.name)
+        const identity = { ...from, peerAddress: known?.peerAddress ?? '', clientAddress: known?.clientAddress ?? '' }
+        membership.receive(identity, decodeTable(request.table))
+        return { type: 'members', table: membership.encoded }
+      }
+      case 'settings':
+        return { type: 'settings', settings: buckets.answer(from.name, request.settings) }
+    }
+    if (!serving()) return refusal('not-serving')
+    switch (request.type) {
+      case 'list': {
+        const reply = list(request)
+        await storage.synced(storage.lastLsn)
+        return reply
+      }
+      case 'compare':
+        return exchange.compare(from, request)
+      case 'exchange':
+        return exchange.exchange(from, request)
+      case 'tree':
+        return exchange.tree(request)
+      case 'handoff':
+        return { type: 'handoff', bytesGranted: handoffBytes(request.pendingBytes) }
+    }
+  }
+
+  async #write(request: WriteRequest): Promise<WriteReply | Refusal> {
+    const { service } = this.#parts
+    const view = decodeView(request.view)
+    if (request.hintFor !== null) {
+      const held = await service.hint(request, view, request, request.hintFor, request.durable)
+      if (held.type === 'refused') return this.#refuse(held.reason)
+      return { type: 'write', outcome: 'hinted', durable: held.durable, heldLive: false, siblings: 0, context: null, refusedDots: null, filling: false }
+    }
+    const result = await service.write(request, view, request, { intent: request.intent, durable: request.durable })
+    if (result.type === 'refused') return this.#refuse(result.reason)
+    return {
+      type: 'write',
+      outcome: result.outcome,
+      durable: result.durable,
+      heldLive: result.heldLive,
+      siblings: result.siblings,
+      context: result.context && encodeDotSet(result.context),
+      refusedDots: result.refused.length > 0 ? encodeDotSet(DotSet.of(...result.refused)) : null,
+      filling: result.filling,
+    }
+  }
+
+  async #read(request: ReadRequest): Promise<ReadReply | Refusal> {
+    const { service } = this.#parts
+    const look = request.fallback ? await service.lookAtHints(request, request) : await service.look(request, request)
+    if (look.type === 'refused') return this.#refuse(look.reason)
+    const { view } = look
+    const digest = viewDigest(view)
+    let missing: Uint8Array | null = null
+    if (request.mustInclude !== null) {
+      const wanted = decodeDotSet(request.mustInclude)
+      const rest = request.fallback ? (view ? wanted.subtract(view.seen) : wanted) : service.missing(request, wanted)
+      missing = rest.isEmpty ? null : encodeDotSet(rest)
+    }
+    return {
+      type: 'read',
+      digest,
+      view: view === null || digest === request.expectDigest ? null : encodeView(view),
+      missing,
+      filling: look.filling,
+    }
+  }
+
+  #refuse(reason: RefusalReason): Refusal {
+    if (reason === 'stale-members') return { type: 'refused', reason, correction: this.#parts.membership.encoded }
+    if (reason === 'stale-settings') return { type: 'refused', reason, correction: this.#parts.buckets.encode() }
+    return refusal(reason)
+  }
+}
+
+function refusal(reason: RefusalReason): Refusal {
+  return { type: 'refused', reason, correction: null }
+}
+
+function decodeDotSet(bytes: Uint8Array): DotSet {
+  const reader = new ByteReader(bytes)
+  const set = DotSet.decode(reader)
+  reader.end()
+  return set
+}

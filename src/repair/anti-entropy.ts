@@ -1,0 +1,276 @@
+// Pulls from the other homes what this node lacks, pair by pair: digests say which partitions differ, clocks say which records travel,
+// Merkle trees find what clocks cannot (damage; a filling storage's strays), and at the end of a full exchange the clocks join.
+// Decides when a filling partition is complete. Invariant: clocks join only after every record that the peer had at its snapshot, and
+// that differed, was merged here; and never with a filling peer's.
+
+import { ByteReader } from '../core/bytes.ts'
+import { DotSet } from '../core/causality/dot-set.ts'
+import { EMPTY_VIEW, decodeView } from '../core/causality/view.ts'
+import type { Directory } from '../core/membership/directory.ts'
+import { beginDiff, continueDiff } from '../core/merkle/diff.ts'
+import type { PartitionId } from '../core/ring/partition.ts'
+import { QuorateError } from '../errors.ts'
+import type { Peers } from '../link/peers.ts'
+import type { ExchangeReply, ReplyOf, Request } from '../protocol/messages.ts'
+import type { Filling } from '../replica/filling.ts'
+import { digestOf, entriesFor, packEntries, unpackPartitions } from './comparison.ts'
+import { encodeClock, type RepairParts } from './exchange-service.ts'
+
+export interface AntiEntropyParts extends RepairParts {
+  readonly peers: Peers
+  readonly filling: Filling
+  readonly budgetMs: number
+  /** Bytes of records on one page; also what bounds a peer's work for one question. */
+  readonly pageBytes: number
+}
+
+export interface RoundOutcome {
+  readonly differing: number
+  readonly keysMerged: number
+}
+
+type Status = 'done' | 'filling'
+
+export class AntiEntropy {
+  readonly #parts: AntiEntropyParts
+  /** Of the current fill: what became of each partition with each other home. */
+  readonly #fillStatus = new Map<PartitionId, Map<string, Status>>()
+  #fillEpoch = ''
+  /** Peers whose every partition was compared in the current fill. */
+  readonly #comparedInFill = new Map<string, string>()
+
+  constructor(parts: AntiEntropyParts) {
+    this.#parts = parts
+  }
+
+  /** One round with one peer. Rejects with a `QuorateError` when the peer cannot be asked. */
+  async round(peer: string): Promise<RoundOutcome> {
+    const { filling } = this.#parts
+    if (filling.epoch !== this.#fillEpoch) {
+      this.#fillEpoch = filling.epoch
+      this.#fillStatus.clear()
+      this.#comparedInFill.clear()
+    }
+    const partitions = await this.#differingWith(peer)
+    let keysMerged = 0
+    for (const partition of partitions) keysMerged += await this.#exchange(peer, partition)
+    if (filling.isActive) {
+      this.#comparedInFill.set(peer, this.#directory().storageOf(peer) ?? '')
+      await this.#completeWhatCanBe()
+    }
+    return { differing: partitions.length, keysMerged }
+  }
+
+  async #differingWith(peer: string): Promise<PartitionId[]> {
+    const { storage, indexes, reported, replica } = this.#parts
+    const directory = this.#directory()
+    const entries = entriesFor(peer, directory, storage, indexes)
+    const clocks = new Map(
+      [...entries.keys()].map((partition) => [partition, storage.clockOf(partition).clone()] as const),
+    )
+    await storage.synced(storage.lastLsn)
+    const theirStorage = directory.storageOf(peer) ?? ''
+    // An equal entry is as good as an exchange: the peer has said that its clock is this one.
+    const noteEqual = (unlike: ReadonlySet<PartitionId>): void => {
+      for (const [partition, clock] of clocks) {
+        if (unlike.has(partition) || replica.isFilling(partition)) continue
+        reported.report(partition, peer, theirStorage, clock)
+      }
+    }
+    if (!this.#parts.filling.isActive) {
+      const short = await this.#ask(peer, { type: 'compare', digest: digestOf(entries), entries: null })
+      if (short.equal) {
+        noteEqual(new Set())
+        return []
+      }
+    }
+    const long = await this.#ask(peer, { type: 'compare', digest: digestOf(entries), entries: packEntries(entries) })
+    const unlike = new Set(long.differing ? unpackPartitions(long.differing) : [])
+    // A filling partition is settled by an exchange alone: equal digests with a peer that is filling too prove nothing.
+    for (const partition of entries.keys())
+      if (replica.isFilling(partition) && this.#statusWith(peer, partition) !== 'done') unlike.add(partition)
+    noteEqual(unlike)
+    return [...unlike]
+      .filter((partition) => directory.ring.isHome(partition, directory.self) && directory.ring.isHome(partition, peer))
+      .sort((a, b) => a - b)
+  }
+
+  /** A full exchange of one partition, peer → here. Returns how many records were merged. */
+  async #exchange(peer: string, partition: PartitionId): Promise<number> {
+    const { replica, storage, reported } = this.#parts
+    const filling = replica.isFilling(partition)
+    const mine = await replica.syncedClock(partition)
+    const first = await this.#page(peer, partition, mine, null, null)
+    if (first.filling || first.clock === null) {
+      reported.retract(partition, peer)
+      if (filling) this.#note(peer, partition, 'filling')
+      return filling && this.#nobodyIsComplete(partition) ? this.#takeViews(peer, partition, mine, first) : 0
+    }
+    const theirs = decodeClock(first.clock)
+    let merged = this.#merge(partition, first, theirs)
+    for (let page = first; page.next !== null;) {
+      page = await this.#page(peer, partition, mine, page.next, null)
+      merged += this.#merge(partition, page, theirs)
+    }
+    // Equal clocks with unequal trees, or a storage that has taken strays while it knew nothing: the tree tells where.
+    const sameClock = storage.clockOf(partition).equals(theirs)
+    if (first.root !== this.#parts.indexes.tree(partition).rootHex && (filling || sameClock)) {
+      merged += await this.#walk(peer, partition, first.root ?? '', filling)
+    }
+    await storage.synced(replica.joinClock(partition, theirs))
+    reported.report(partition, peer, this.#directory().storageOf(peer) ?? '', theirs)
+    if (filling) this.#note(peer, partition, 'done')
+    return merged
+  }
+
+  #merge(partition: PartitionId, page: ExchangeReply, theirs: DotSet | undefined): number {
+    let merged = 0
+    for (const { bucket, key, view } of page.records) {
+      const name = { partition, bucket, key }
+      if (this.#parts.replica.mergeExchanged(name, decodeView(view), theirs, this.#conflict(bucket)).changed) merged++
+    }
+    return merged
+  }
+
+  /** Finds the leaves that differ and settles every record in them, those that only this side has included. */
+  async #walk(peer: string, partition: PartitionId, theirRoot: string, filling: boolean): Promise<number> {
+    const { indexes, replica, storage } = this.#parts
+    const tree = indexes.tree(partition)
+    let step = beginDiff(tree, theirRoot)
+    while (step.type === 'ask') {
+      const reply = await this.#ask(peer, { type: 'tree', partition, level: step.level, nodes: step.nodes })
+      step = continueDiff(tree, step, reply.digests)
+    }
+    if (step.leaves.length === 0) return 0
+    const mine = await replica.syncedClock(partition)
+    let page = await this.#page(peer, partition, mine, null, step.leaves)
+    if (page.filling || page.clock === null) return 0
+    const theirs = decodeClock(page.clock)
+    const sent = new Set<string>()
+    let changed = 0
+    for (;;) {
+      for (const { bucket, key, view } of page.records) {
+        sent.add(nameOf(bucket, key))
+        if (replica.settle({ partition, bucket, key }, decodeView(view), theirs, this.#conflict(bucket), filling))
+          changed++
+      }
+      if (page.next === null) break
+      page = await this.#page(peer, partition, mine, page.next, step.leaves)
+    }
+    const leaves = new Set(step.leaves)
+    for (const entry of [...storage.memtable.scan(partition, null)]) {
+      if (!leaves.has(indexes.leafOf(entry.hash)) || sent.has(nameOf(entry.bucket, entry.key))) continue
+      const name = { partition, bucket: entry.bucket, key: entry.key }
+      if (replica.settle(name, EMPTY_VIEW, theirs, this.#conflict(entry.bucket), filling)) changed++
+    }
+    return changed
+  }
+
+  // ── filling ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #note(peer: string, partition: PartitionId, status: Status): void {
+    let ofPartition = this.#fillStatus.get(partition)
+    if (!ofPartition) this.#fillStatus.set(partition, (ofPartition = new Map()))
+    ofPartition.set(peer, status)
+  }
+
+  #statusWith(peer: string, partition: PartitionId): Status | undefined {
+    return this.#fillStatus.get(partition)?.get(peer)
+  }
+
+  #others(partition: PartitionId): readonly string[] {
+    const { ring, self } = this.#directory()
+    return ring.homes(partition).filter((home) => home !== self)
+  }
+
+  /** Every other home has said that it is filling as well: what the homes had together is all there is. */
+  #nobodyIsComplete(partition: PartitionId): boolean {
+    return this.#others(partition).every((home) => this.#statusWith(home, partition) === 'filling')
+  }
+
+  /** From a peer that is filling only views are taken, never its clock. */
+  async #takeViews(peer: string, partition: PartitionId, mine: DotSet, first: ExchangeReply): Promise<number> {
+    let merged = this.#merge(partition, first, undefined)
+    for (let page = first; page.next !== null;) {
+      page = await this.#page(peer, partition, mine, page.next, null)
+      merged += this.#merge(partition, page, undefined)
+    }
+    return merged
+  }
+
+  /** Complete: exchanged, since the fill began, with every other complete home. */
+  async #completeWhatCanBe(): Promise<void> {
+    const { filling } = this.#parts
+    for (const [partition, statuses] of [...this.#fillStatus]) {
+      if (!filling.isFilling(partition)) continue
+      if (this.#others(partition).every((home) => statuses.has(home))) await filling.complete(partition)
+    }
+    const directory = this.#directory()
+    const peers = directory.ring.members.filter((member) => member !== directory.self)
+    if (!peers.every((peer) => this.#comparedInFill.get(peer) === directory.storageOf(peer))) return
+    const inUse = new Set([...this.#fillStatus.keys(), ...this.#parts.storage.partitions()])
+    const open = [...inUse].some(
+      (partition) =>
+        directory.ring.isHome(partition, directory.self) &&
+        filling.isFilling(partition) &&
+        this.#others(partition).length > 0,
+    )
+    if (!open) await filling.finish()
+  }
+
+  // ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #page(
+    peer: string,
+    partition: PartitionId,
+    clock: DotSet,
+    cursor: Uint8Array | null,
+    leaves: readonly number[] | null,
+  ): Promise<ExchangeReply> {
+    const { pageBytes, replica } = this.#parts
+    const epoch = `${this.#fillEpoch}.${partition}`
+    const filling = replica.isFilling(partition)
+    const reply = await this.#ask(peer, {
+      type: 'exchange',
+      partition,
+      clock: encodeClock(clock),
+      filling,
+      epoch,
+      cursor,
+      bytesMax: pageBytes,
+      leaves,
+    })
+    if (reply.epoch !== epoch) throw new QuorateError('protocol', 'an exchange answered for another epoch')
+    return reply
+  }
+
+  async #ask<R extends Extract<Request, { type: 'compare' | 'exchange' | 'tree' }>>(
+    peer: string,
+    request: R,
+  ): Promise<ReplyOf[R['type']]> {
+    const { peers, budgetMs } = this.#parts
+    const { reply, storage } = await peers.request(peer, request, { budgetMs })
+    if (reply.type === 'refused') throw new QuorateError('refused', `${peer} refused: ${reply.reason}`)
+    if (storage !== this.#directory().storageOf(peer))
+      throw new QuorateError('refused', `${peer} has another storage now`)
+    return reply as ReplyOf[R['type']]
+  }
+
+  #conflict(bucket: string): 'siblings' | 'lww' {
+    return this.#directory().settingsOf(bucket).settings.conflict
+  }
+
+  #directory(): Directory {
+    const directory = this.#parts.directory()
+    if (!directory) throw new QuorateError('cluster', 'not part of a cluster yet')
+    return directory
+  }
+}
+
+function decodeClock(bytes: Uint8Array): DotSet {
+  return DotSet.decode(new ByteReader(bytes))
+}
+
+function nameOf(bucket: string, key: string): string {
+  return `${bucket.length}:${bucket}${key}`
+}

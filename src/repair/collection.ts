@@ -1,0 +1,67 @@
+// Takes away what is no longer needed: deletions and expired versions that every home has, and the parts of records that the clocks say
+// anyway. On proof, never after a time alone. Works through one partition at a time in small steps.
+// Invariant: nothing leaves before every home, by its current storage and complete, has reported a clock that covers it.
+
+import type { HybridClock } from '../core/causality/hybrid-clock.ts'
+import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
+import type { Directory } from '../core/membership/directory.ts'
+import type { PartitionId } from '../core/ring/partition.ts'
+import { type Clock, sleep } from '../ports/clock.ts'
+import type { RepairParts } from './exchange-service.ts'
+
+export interface CollectionParts extends RepairParts {
+  readonly clock: Clock
+  readonly hybrid: HybridClock
+  readonly clockBoundMs: number
+}
+
+/** How long a client may retry an idempotent write. */
+export const IDEMPOTENCY_WINDOW_MS: number = 24 * 3600 * 1000
+
+// Records looked at in one turn of the event loop.
+const STEP = 256
+
+export class Collection {
+  readonly #parts: CollectionParts
+  #collected = 0
+
+  constructor(parts: CollectionParts) {
+    this.#parts = parts
+  }
+
+  get collected(): number {
+    return this.#collected
+  }
+
+  /** One pass over every partition that this node is a home of. */
+  async pass(signal: AbortSignal): Promise<void> {
+    const { storage, directory } = this.#parts
+    for (const partition of storage.partitions()) {
+      const current = directory()
+      if (!current || signal.aborted) return
+      if (current.ring.isHome(partition, current.self)) await this.#partition(partition, current, signal)
+    }
+  }
+
+  async #partition(partition: PartitionId, directory: Directory, signal: AbortSignal): Promise<void> {
+    const { replica, reported, storage, clock, hybrid, clockBoundMs } = this.#parts
+    if (replica.isFilling(partition) || storage.memtable.count(partition) === 0) return
+    const own = await replica.syncedClock(partition)
+    const stable = reported.stable(partition, directory, own)
+    if (stable === null) return
+    const nowMs = msFromHybrid(hybrid.read(clock.now()))
+    let step = 0
+    for (const entry of storage.memtable.each(partition)) {
+      // A home may have become filling, or its storage another, while this pass slept: what was proof is none now.
+      this.#collected += replica.tend(entry, partition, stable, nowMs - 2 * clockBoundMs, nowMs - IDEMPOTENCY_WINDOW_MS)
+      if (++step % STEP !== 0) continue
+      await sleep(clock, 0, signal)
+      if (
+        signal.aborted ||
+        this.#parts.directory()?.membersDigest !== directory.membersDigest ||
+        replica.isFilling(partition)
+      )
+        return
+    }
+  }
+}

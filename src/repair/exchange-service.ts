@@ -1,0 +1,148 @@
+// Answers a peer's anti-entropy: compares digests, hands over what the peer's clock lacks, shows the tree. Reads only (but for noting
+// the clock that the peer reports). Invariant: the clock that opens an exchange is synced and was taken before any record was read, so
+// whatever is newer in the records is only more; it goes out once, on the first page.
+
+import { ByteReader, ByteWriter } from '../core/bytes.ts'
+import { DotSet } from '../core/causality/dot-set.ts'
+import { decodeRecord, type KeyRecord, viewOf } from '../core/causality/record.ts'
+import { encodeView } from '../core/causality/view.ts'
+import { type Hash64, hash64FromHex, hexOf } from '../core/hash64.ts'
+import type { Directory } from '../core/membership/directory.ts'
+import { childDigests } from '../core/merkle/diff.ts'
+import type { PartitionId } from '../core/ring/partition.ts'
+import type {
+  CompareReply,
+  CompareRequest,
+  ExchangeReply,
+  ExchangeRequest,
+  TreeReply,
+  TreeRequest,
+} from '../protocol/messages.ts'
+import type { PartitionIndexes } from '../replica/partition-index.ts'
+import type { Replica } from '../replica/replica.ts'
+import type { ScanPosition } from '../storage/memtable.ts'
+import type { Storage } from '../storage/storage.ts'
+import { differing, digestOf, entriesFor, packPartitions, unpackEntries } from './comparison.ts'
+import type { ReportedClocks } from './reported-clocks.ts'
+
+export interface RepairParts {
+  readonly directory: () => Directory | null
+  readonly storage: Storage
+  readonly replica: Replica
+  readonly indexes: PartitionIndexes
+  readonly reported: ReportedClocks
+}
+
+export class ExchangeService {
+  readonly #parts: RepairParts
+
+  constructor(parts: RepairParts) {
+    this.#parts = parts
+  }
+
+  async compare(
+    from: { readonly name: string; readonly storage: string },
+    request: CompareRequest,
+  ): Promise<CompareReply> {
+    const { storage, indexes, replica } = this.#parts
+    const directory = this.#directory()
+    const mine = entriesFor(from.name, directory, storage, indexes)
+    await storage.synced(storage.lastLsn)
+    if (request.entries === null) return { type: 'compare', equal: digestOf(mine) === request.digest, differing: null }
+    const unlike = differing(mine, unpackEntries(request.entries)).filter(
+      (partition) => !replica.isFilling(partition) || mine.has(partition),
+    )
+    return { type: 'compare', equal: unlike.length === 0, differing: packPartitions(unlike) }
+  }
+
+  async exchange(
+    from: { readonly name: string; readonly storage: string },
+    request: ExchangeRequest,
+  ): Promise<ExchangeReply> {
+    const { storage, replica, indexes, reported } = this.#parts
+    const { partition } = request
+    const theirs = DotSet.decode(new ByteReader(request.clock))
+    const filling = replica.isFilling(partition)
+    const isFirst = request.cursor === null
+    if (isFirst) {
+      if (request.filling) reported.retract(partition, from.name)
+      else reported.report(partition, from.name, from.storage, theirs)
+    }
+    const clock = storage.clockOf(partition).clone()
+    const root = indexes.tree(partition).rootHex
+    const leaves = request.leaves && new Set(request.leaves)
+    const page = this.#page(partition, request, (record, leaf) =>
+      leaves ? leaves.has(leaf) : lacks(record, theirs, request.filling),
+    )
+    await storage.synced(storage.lastLsn)
+    return {
+      type: 'exchange',
+      epoch: request.epoch,
+      records: page.records,
+      next: page.next,
+      clock: isFirst ? encodeClock(clock) : null,
+      root: isFirst ? root : null,
+      filling,
+    }
+  }
+
+  tree(request: TreeRequest): TreeReply {
+    return {
+      type: 'tree',
+      digests: childDigests(this.#parts.indexes.tree(request.partition), request.level, request.nodes),
+    }
+  }
+
+  #page(
+    partition: PartitionId,
+    request: ExchangeRequest,
+    wanted: (record: KeyRecord, leaf: number) => boolean,
+  ): Pick<ExchangeReply, 'records' | 'next'> {
+    const { storage, indexes } = this.#parts
+    const clock = storage.clockOf(partition)
+    const records: { bucket: string; key: string; view: Uint8Array }[] = []
+    let bytes = 0
+    for (const entry of storage.memtable.scan(partition, request.cursor && decodeCursor(request.cursor))) {
+      const record = decodeRecord(entry.bytes)
+      if (!wanted(record, indexes.leafOf(entry.hash))) continue
+      const view = encodeView(viewOf(record, clock))
+      records.push({ bucket: entry.bucket, key: entry.key, view })
+      bytes += view.length + entry.key.length
+      if (bytes >= request.bytesMax) return { records, next: encodeCursor(entry) }
+    }
+    return { records, next: null }
+  }
+
+  #directory(): Directory {
+    const directory = this.#parts.directory()
+    if (!directory) throw new Error('repair was asked for before the cluster was formed')
+    return directory
+  }
+}
+
+/** Whether the record has something for a peer with this clock. Dead tags are in no clock; the tree finds them, but not for an empty peer. */
+function lacks(record: KeyRecord, theirs: DotSet, filling: boolean): boolean {
+  return record.versions.some((version) => !theirs.has(version.dot)) || (filling && record.versions.length === 0)
+}
+
+export function encodeClock(clock: DotSet): Buffer {
+  const writer = new ByteWriter(64)
+  clock.encode(writer)
+  return writer.finish()
+}
+
+function encodeCursor(position: ScanPosition): Buffer {
+  const writer = new ByteWriter(64)
+  writer.hex(hexOf(position.hash), 8)
+  writer.text(position.key)
+  writer.text(position.bucket)
+  return writer.finish()
+}
+
+function decodeCursor(bytes: Uint8Array): ScanPosition {
+  const reader = new ByteReader(bytes)
+  const hash = hash64FromHex(reader.hex(8)) as Hash64
+  const position = { hash, key: reader.text(), bucket: reader.text() }
+  reader.end()
+  return position
+}

@@ -1,0 +1,73 @@
+// Brings hints home: as soon as a member can be reached, and at the pace that it grants. Decides order and concurrency; what a hint is
+// and when it is durable is storage's. Invariant: a hint is removed only after its home, by its current storage, acknowledged the very
+// revision that is held.
+
+import type { Directory } from '../core/membership/directory.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Peers } from '../link/peers.ts'
+import type { Replicas } from '../coordinator/replicas.ts'
+import type { Hint } from '../storage/hint-store.ts'
+import type { Storage } from '../storage/storage.ts'
+
+export interface HintDeliveryParts {
+  readonly directory: () => Directory | null
+  readonly storage: Storage
+  readonly replicas: Replicas
+  readonly peers: Peers
+  readonly clock: Clock
+  readonly budgetMs: number
+  /** Hints on their way to one member at a time. */
+  readonly concurrency: number
+}
+
+export class HintDelivery {
+  readonly #parts: HintDeliveryParts
+  #delivered = 0
+
+  constructor(parts: HintDeliveryParts) {
+    this.#parts = parts
+  }
+
+  get delivered(): number {
+    return this.#delivered
+  }
+
+  /** Delivers what the target grants now. Resolves with whether something is left. Never rejects. */
+  async deliver(target: string): Promise<boolean> {
+    const { storage, replicas, peers, budgetMs } = this.#parts
+    const pendingBytes = storage.hints.stats().perTarget.find((entry) => entry.target === target)?.bytes ?? 0
+    if (pendingBytes === 0 || !replicas.reachable(target)) return pendingBytes > 0
+    let granted: number
+    try {
+      if (target === this.#parts.directory()?.self) granted = pendingBytes
+      else {
+        const { reply } = await peers.request(target, { type: 'handoff', pendingBytes }, { budgetMs })
+        if (reply.type === 'refused') return true
+        granted = reply.bytesGranted
+      }
+    } catch {
+      return true
+    }
+    const hints = storage.hints.next(target, granted)
+    for (let i = 0; i < hints.length; i += this.#parts.concurrency) {
+      const batch = hints.slice(i, i + this.#parts.concurrency)
+      const results = await Promise.all(batch.map((hint) => this.#deliverOne(hint)))
+      if (results.includes(false)) return true
+    }
+    return storage.hints.next(target, 1).length > 0
+  }
+
+  async #deliverOne(hint: Hint): Promise<boolean> {
+    const { replicas, clock, budgetMs, storage } = this.#parts
+    const directory = this.#parts.directory()
+    if (!directory) return false
+    const durable = directory.settingsOf(hint.bucket).settings.durability === 'durable'
+    const name = { partition: hint.partition, bucket: hint.bucket, key: hint.key }
+    const write = { name, view: hint.view, intent: 'handoff', durable } as const
+    const answer = await replicas.write(hint.target, write, null, clock.monotonic() + budgetMs)
+    if (answer.type !== 'written') return false
+    storage.hints.remove(hint)
+    this.#delivered++
+    return true
+  }
+}

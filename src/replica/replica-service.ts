@@ -1,0 +1,106 @@
+// The door of a replica: admits or refuses what a coordinator or a healing peer asks (is it built on my ring, my settings?), and
+// routes it to the records or to the hints. The coordinator's own node comes through the same door, without the bytes.
+// Invariant: a refused request leaves no trace.
+
+import type { DotSet } from '../core/causality/dot-set.ts'
+import { EMPTY_VIEW, mergeViews, type View } from '../core/causality/view.ts'
+import type { BucketSettings } from '../core/membership/bucket-settings.ts'
+import type { Directory } from '../core/membership/directory.ts'
+import { replicationOf } from '../core/ring/partition.ts'
+import type { RefusalReason } from '../protocol/messages.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { KeyName, Look, Replica, WriteOptions, WriteResult } from './replica.ts'
+
+/** What a request was built on. */
+export interface Basis {
+  readonly membersDigest: string
+  readonly settingsVersion: number
+}
+
+export type HintResult =
+  | { readonly type: 'hinted'; readonly durable: boolean }
+  | { readonly type: 'refused'; readonly reason: RefusalReason }
+
+export type LookResult = ({ readonly type: 'look' } & Look) | { readonly type: 'refused'; readonly reason: RefusalReason }
+
+export class ReplicaService {
+  readonly #directory: () => Directory | null
+  readonly #replica: Replica
+  readonly #storage: Storage
+  readonly #serving: () => boolean
+
+  constructor(parts: {
+    directory: () => Directory | null
+    replica: Replica
+    storage: Storage
+    serving: () => boolean
+  }) {
+    this.#directory = parts.directory
+    this.#replica = parts.replica
+    this.#storage = parts.storage
+    this.#serving = parts.serving
+  }
+
+  async write(name: KeyName, view: View, basis: Basis, options: Omit<WriteOptions, 'conflict'>): Promise<WriteResult> {
+    const admitted = this.#admit(name, basis)
+    if (admitted.type === 'refused') return admitted
+    if (!admitted.directory.ring.isHome(name.partition, admitted.directory.self))
+      return { type: 'refused', reason: 'not-home' }
+    const { settings } = admitted
+    return this.#replica.write(name, view, {
+      ...options,
+      durable: options.durable && settings.durability === 'durable',
+      conflict: settings.conflict,
+    })
+  }
+
+  /** Holds a view for an absent home. */
+  async hint(name: KeyName, view: View, basis: Basis, target: string, durable: boolean): Promise<HintResult> {
+    const admitted = this.#admit(name, basis)
+    if (admitted.type === 'refused') return admitted
+    if (!admitted.directory.ring.isHome(name.partition, target)) return { type: 'refused', reason: 'not-home' }
+    if (this.#storage.isFull) return { type: 'refused', reason: 'storage-full' }
+    const added = this.#storage.hints.add(target, name, admitted.settings.conflict, view)
+    if (!added.held) return { type: 'refused', reason: 'hints-full' }
+    if (durable) await this.#storage.synced(added.lsn)
+    return { type: 'hinted', durable: durable && this.#storage.durable }
+  }
+
+  /** As a home: the record. */
+  async look(name: KeyName, basis: Basis): Promise<LookResult> {
+    const admitted = this.#admit(name, basis)
+    if (admitted.type === 'refused') return admitted
+    if (!admitted.directory.ring.isHome(name.partition, admitted.directory.self))
+      return { type: 'refused', reason: 'not-home' }
+    return { type: 'look', ...(await this.#replica.look(name, admitted.settings.durability === 'durable')) }
+  }
+
+  /** As a fallback: the union of the hints held for the key, or null where there is none. */
+  async lookAtHints(name: KeyName, basis: Basis): Promise<LookResult> {
+    const admitted = this.#admit(name, basis)
+    if (admitted.type === 'refused') return admitted
+    const hints = this.#storage.hints.get(name)
+    if (hints.length === 0) return { type: 'look', view: null, filling: false }
+    const view = hints.reduce((union, hint) => mergeViews(union, hint.view, hint.conflict), EMPTY_VIEW)
+    if (admitted.settings.durability === 'durable') await this.#storage.synced(this.#storage.lastLsn)
+    return { type: 'look', view, filling: false }
+  }
+
+  missing(name: KeyName, context: DotSet): DotSet {
+    return this.#replica.missing(name, context)
+  }
+
+  #admit(
+    name: KeyName,
+    basis: Basis,
+  ): { type: 'admitted'; directory: Directory; settings: BucketSettings } | { type: 'refused'; reason: RefusalReason } {
+    const directory = this.#directory()
+    if (!directory || !this.#serving()) return { type: 'refused', reason: 'not-serving' }
+    if (basis.membersDigest !== directory.membersDigest) return { type: 'refused', reason: 'stale-members' }
+    const { settings, version } = directory.settingsOf(name.bucket)
+    if (basis.settingsVersion !== version || settings.n !== replicationOf(name.partition)) {
+      return { type: 'refused', reason: 'stale-settings' }
+    }
+    return { type: 'admitted', directory, settings }
+  }
+}

@@ -1,0 +1,303 @@
+// One node's copy of its partitions: merges views into records, persists them with the partition clock, answers what it knows.
+// It never mints a dot, never talks to peers, and does not know who asks. Invariants: a change is one log entry (record and clock
+// together); nothing is acknowledged or told before the bytes that it rests on are as durable as its bucket promises.
+
+import type { Dot } from '../core/causality/dot.ts'
+import { DotSet } from '../core/causality/dot-set.ts'
+import { type HybridClock, hybridFromMs, msFromHybrid } from '../core/causality/hybrid-clock.ts'
+import {
+  collect,
+  contextOf,
+  decodeRecord,
+  EMPTY_RECORD,
+  encodeRecord,
+  isVacant,
+  type KeyRecord,
+  type Merged,
+  mergeIntoRecord,
+  strip,
+  unstrip,
+  viewOf,
+} from '../core/causality/record.ts'
+import { isLive, type Version } from '../core/causality/version.ts'
+import { type Conflict, type View, withoutTwins } from '../core/causality/view.ts'
+import type { PartitionId } from '../core/ring/partition.ts'
+import { invariant } from '../errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { RefusalReason } from '../protocol/messages.ts'
+import type { MemtableEntry } from '../storage/memtable.ts'
+import type { Lsn, Storage } from '../storage/storage.ts'
+import type { Filling } from './filling.ts'
+import { type PartitionIndexes, recordDigest } from './partition-index.ts'
+
+export interface ReplicaLimits {
+  readonly siblingsMax: number
+  readonly siblingBytesMax: number
+  /** How far a stamp may be ahead of this node's time; also how far clocks may be apart. Milliseconds. */
+  readonly clockBoundMs: number
+}
+
+export interface KeyName {
+  readonly partition: PartitionId
+  readonly bucket: string
+  readonly key: string
+}
+
+export interface WriteOptions {
+  /** A client's first write meets the limits; healing does not: what was acknowledged elsewhere must find its place. */
+  readonly intent: 'client' | 'repair' | 'handoff'
+  readonly conflict: Conflict
+  /** Resolve after the bytes are synced. */
+  readonly durable: boolean
+}
+
+export type WriteResult =
+  | {
+      readonly type: 'written'
+      readonly outcome: 'stored' | 'already'
+      readonly durable: boolean
+      readonly heldLive: boolean
+      readonly siblings: number
+      /** Only where this complete replica now holds exactly the view's one version. */
+      readonly context: DotSet | null
+      /** Dots of the view that this replica has dropped as superseded. */
+      readonly refused: readonly Dot[]
+      readonly filling: boolean
+    }
+  | { readonly type: 'refused'; readonly reason: RefusalReason }
+
+/** What this replica knows of a key; `view` is null where it has no record. */
+export interface Look {
+  readonly view: View | null
+  readonly filling: boolean
+}
+
+export class Replica {
+  readonly #storage: Storage
+  readonly #indexes: PartitionIndexes
+  readonly #filling: Filling
+  readonly #hybrid: HybridClock
+  readonly #clock: Clock
+  readonly #limits: ReplicaLimits
+
+  constructor(parts: {
+    storage: Storage
+    indexes: PartitionIndexes
+    filling: Filling
+    hybrid: HybridClock
+    clock: Clock
+    limits: ReplicaLimits
+  }) {
+    this.#storage = parts.storage
+    this.#indexes = parts.indexes
+    this.#filling = parts.filling
+    this.#hybrid = parts.hybrid
+    this.#clock = parts.clock
+    this.#limits = parts.limits
+  }
+
+  isFilling(partition: PartitionId): boolean {
+    return this.#filling.isFilling(partition)
+  }
+
+  /** Merges a view (causality rule: union of causally closed sets) and answers when it is as durable as asked. */
+  async write(name: KeyName, view: View, options: WriteOptions): Promise<WriteResult> {
+    const entry = this.#entry(name)
+    const before = entry ? decodeRecord(entry.bytes) : undefined
+    const clock = this.#storage.clockOf(name.partition)
+    const merged = mergeIntoRecord(before, clock, view, options.conflict)
+    const nowMs = this.#nowMs()
+    if (options.intent === 'client') {
+      const reason = this.#reasonToRefuse(before, merged, view, nowMs)
+      if (reason) return { type: 'refused', reason }
+    }
+    const tags = new Set(view.versions.map((version) => version.tag?.id))
+    const heldLive = before?.versions.some((v) => isLive(v, nowMs) && !(v.tag && tags.has(v.tag.id))) ?? false
+    const lsn = merged.changed ? this.#commit(name, entry, before, merged) : (entry?.lsn ?? this.#storage.lastLsn)
+    const versions = merged.record?.versions ?? []
+    const filling = this.isFilling(name.partition)
+    const only = versions.length === 1 && view.versions.length === 1 && merged.refused.length === 0
+    // Taken before the wait: after it the record may be another one.
+    const context = only && !filling && merged.record ? contextOf(merged.record, clock) : null
+    if (options.durable) await this.#storage.synced(lsn)
+    return {
+      type: 'written',
+      outcome: merged.stored ? 'stored' : 'already',
+      durable: options.durable && this.#storage.durable,
+      heldLive,
+      siblings: withoutTwins(versions.filter((v) => isLive(v, nowMs))).length,
+      context,
+      refused: merged.refused,
+      filling,
+    }
+  }
+
+  #reasonToRefuse(before: KeyRecord | undefined, merged: Merged, view: View, nowMs: number): RefusalReason | null {
+    if (!merged.stored) return null
+    if (this.#storage.isFull && view.versions.some((v) => v.content !== null)) return 'storage-full'
+    const boundary = hybridFromMs(this.#clock.now() + this.#limits.clockBoundMs)
+    if (view.versions.some((v) => v.stamp > Math.max(boundary, this.#hybrid.read(this.#clock.now()))))
+      return 'clock-ahead'
+    for (const { tag } of view.versions) {
+      if (tag && before?.versions.some((v) => v.tag?.id === tag.id && v.tag.fingerprint !== tag.fingerprint)) {
+        return 'idempotency-mismatch'
+      }
+    }
+    const after = merged.record?.versions ?? []
+    const had = before?.versions ?? []
+    if (after.length <= had.length) return null
+    if (withoutTwins(after).length > this.#limits.siblingsMax) return 'too-many-siblings'
+    const size = after.reduce((sum, v) => sum + (v.content?.bytes.length ?? 0), 0)
+    if (after.length > 1 && size > this.#limits.siblingBytesMax) return 'too-many-siblings'
+    // Deletions and expired versions are siblings too until they are collected; they are small, but not without end.
+    return after.filter((v) => !isLive(v, nowMs)).length > 4 * this.#limits.siblingsMax ? 'too-many-siblings' : null
+  }
+
+  /** What this replica knows of a key, once that is synced (a crash must not take back what was told). */
+  async look(name: KeyName, durable: boolean): Promise<Look> {
+    const entry = this.#entry(name)
+    const filling = this.isFilling(name.partition)
+    if (!entry) return { view: null, filling }
+    // The view is taken first and told later: it can only have become older.
+    const view = viewOf(decodeRecord(entry.bytes), this.#storage.clockOf(name.partition))
+    if (durable && entry.lsn > this.#storage.syncedLsn) await this.#storage.synced(entry.lsn)
+    return { view, filling }
+  }
+
+  /** The part of `context` that this replica does not know for the key: neither held, nor superseded, nor collected. */
+  missing(name: KeyName, context: DotSet): DotSet {
+    const entry = this.#entry(name)
+    const rest = context.subtract(this.#storage.clockOf(name.partition))
+    if (rest.isEmpty || !entry) return rest
+    const record = decodeRecord(entry.bytes)
+    return rest.subtract(record.past).subtract(DotSet.of(...record.versions.map((v) => v.dot)))
+  }
+
+  // ── full exchange (core/causality rules on clocks) ───────────────────────────────────────────────────────────────
+
+  /** A copy of the partition clock whose every dot is synced: what may be told to others. */
+  async syncedClock(partition: PartitionId): Promise<DotSet> {
+    const clock = this.#storage.clockOf(partition).clone()
+    await this.#storage.synced(this.#storage.lastLsn)
+    return clock
+  }
+
+  /** Merges one record of a peer's exchange; `peerClock` says what else the peer had seen when it took its snapshot. */
+  mergeExchanged(name: KeyName, view: View, peerClock: DotSet | undefined, conflict: Conflict): Merged {
+    const entry = this.#entry(name)
+    const before = entry ? decodeRecord(entry.bytes) : undefined
+    const merged = mergeIntoRecord(before, this.#storage.clockOf(name.partition), view, conflict, peerClock)
+    if (merged.changed) this.#commit(name, entry, before, merged)
+    return merged
+  }
+
+  /**
+   * Settles one record in a leaf that differs from a complete peer's, whatever the clocks say; the view is empty where the peer has no
+   * record. A filling replica takes the peer's word in full. Between complete replicas with equal clocks a live version that only one
+   * side holds, and that the other has no record of, can only be damage there: the one that lost it takes it back, and nobody drops it.
+   */
+  settle(name: KeyName, view: View, peerClock: DotSet, conflict: Conflict, filling: boolean): boolean {
+    if (filling) return this.mergeExchanged(name, view, peerClock, conflict).changed
+    const entry = this.#entry(name)
+    if (entry && view.versions.length === 0) {
+      const record = decodeRecord(entry.bytes)
+      const nowMs = this.#nowMs()
+      if (record.versions.some((version) => isLive(version, nowMs))) return false
+      return this.mergeExchanged(name, view, peerClock, conflict).changed
+    }
+    if (entry) return this.mergeExchanged(name, view, undefined, conflict).changed
+    const lost = view.versions.filter((version) => version.content !== null && version.deadlineMs === null)
+    if (lost.length === 0) return false
+    const clock = this.#storage.clockOf(name.partition)
+    const merged = mergeIntoRecord(undefined, clock.subtract(view.seen), view, conflict)
+    this.#commit(name, entry, undefined, merged)
+    return true
+  }
+
+  /** The end of a full exchange: every record that differed was merged, so the peer's clock holds here too. */
+  joinClock(partition: PartitionId, clock: DotSet): Lsn {
+    if (clock.isSubsetOf(this.#storage.clockOf(partition))) return this.#storage.lastLsn
+    return this.#storage.joinClock(partition, clock)
+  }
+
+  // ── upkeep ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Shrinks one record as far as `stable` (dots that every home has reported) allows, and collects what is spent.
+   * Returns how many versions were collected.
+   */
+  tend(
+    entry: MemtableEntry,
+    partition: PartitionId,
+    stable: DotSet,
+    spentBeforeMs: number,
+    forgetTagsBeforeMs: number,
+  ): number {
+    const record = decodeRecord(entry.bytes)
+    const clock = this.#storage.clockOf(partition)
+    const isSpent = (v: Version): boolean =>
+      v.content === null || (v.deadlineMs !== null && v.deadlineMs < spentBeforeMs)
+    const collected = collect(record, clock, stable, isSpent)
+    const next = collected && strip(collected, clock, stable, forgetTagsBeforeMs)
+    if (next === record) return 0
+    const gone = record.versions.length - (next?.versions.length ?? 0)
+    this.#put({ partition, bucket: entry.bucket, key: entry.key }, entry, record, next, [])
+    return gone
+  }
+
+  /**
+   * After damage: the clock may claim dots whose records are lost. Every kept record first says by itself all that it had seen,
+   * then the clock shrinks to the dots of the kept versions, and everything is filled anew.
+   */
+  async rebuildAfterDamage(epoch: string): Promise<void> {
+    for (const partition of this.#storage.partitions()) {
+      const clock = this.#storage.clockOf(partition).clone()
+      const kept = DotSet.empty()
+      for (const entry of [...this.#storage.memtable.scan(partition, null)]) {
+        const record = unstrip(decodeRecord(entry.bytes), clock)
+        for (const { dot } of record.versions) kept.add(dot)
+        this.#storage.putRecord(partition, entry.bucket, entry.key, isVacant(record) ? null : encodeRecord(record), [])
+      }
+      this.#storage.replaceClock(partition, kept)
+      this.#indexes.forget(partition)
+    }
+    await this.#filling.begin(epoch)
+    await this.#storage.quarantineDone()
+  }
+
+  #entry(name: KeyName): MemtableEntry | undefined {
+    return this.#storage.memtable.get(name.partition, name.bucket, name.key)
+  }
+
+  #nowMs(): number {
+    return msFromHybrid(this.#hybrid.read(this.#clock.now()))
+  }
+
+  #commit(name: KeyName, entry: MemtableEntry | undefined, before: KeyRecord | undefined, merged: Merged): Lsn {
+    return this.#put(name, entry, before ?? EMPTY_RECORD, merged.record, merged.received)
+  }
+
+  #put(
+    name: KeyName,
+    entry: MemtableEntry | undefined,
+    before: KeyRecord,
+    after: KeyRecord | null,
+    received: readonly Dot[],
+  ): Lsn {
+    const lsn = this.#storage.putRecord(name.partition, name.bucket, name.key, after && encodeRecord(after), received)
+    const hash = entry?.hash ?? this.#entry(name)?.hash
+    const old = recordDigest(name.bucket, name.key, before)
+    const now = after ? recordDigest(name.bucket, name.key, after) : null
+    invariant(hash !== undefined || now === null, 'a stored record has a hash')
+    if (hash) this.#indexes.update(name.partition, hash, old, now)
+    this.#checkHome(name.partition, after)
+    return lsn
+  }
+
+  /** dots(S) ⊆ K: what is held was received. */
+  #checkHome(partition: PartitionId, record: KeyRecord | null): void {
+    if (!record) return
+    const clock = this.#storage.clockOf(partition)
+    for (const { dot } of record.versions) invariant(clock.has(dot), 'a held dot is in the partition clock')
+  }
+}

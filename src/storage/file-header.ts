@@ -1,0 +1,121 @@
+// The first 64 bytes of every file of a storage: what it is, whose, and where it belongs. Also the names of those files.
+// Knows nothing of what follows. Invariant: a header is either intact (its checksum says so) or it says nothing.
+
+import { crc32 } from 'node:zlib'
+import { QuorateError } from '../errors.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { Random } from '../ports/random.ts'
+
+export const HEADER_BYTES = 64
+export const FORMAT_VERSION = 1
+
+export type FileKind = 'segment' | 'checkpoint' | 'manifest'
+
+const MAGIC = { segment: 'QUORATEL', checkpoint: 'QUORATEC', manifest: 'QUORATEM' } as const satisfies Record<
+  FileKind,
+  string
+>
+
+/** Which storage a file belongs to. */
+export interface StorageKeys {
+  /** UUID. */
+  readonly identity: string
+  /**
+   * 8 random bytes, never told to anybody, as hex: they go into every frame's checksums, so that nobody can put bytes into a value
+   * that a search for frames would take for one, and frames of another storage are not taken for this one's.
+   */
+  readonly salt: string
+}
+
+export interface FileHeader extends StorageKeys {
+  readonly kind: FileKind
+  /** Segment: its own number. Checkpoint: the first segment that it does not contain. Manifest: the newest segment. */
+  readonly segment: number
+  /** Segment and checkpoint: the sequence of the first batch after this point. Manifest: that of the clean shutdown, or 0. */
+  readonly batch: number
+  /** The change number that follows; 0 in a manifest. */
+  readonly lsn: number
+}
+
+export function encodeHeader(header: FileHeader): Buffer {
+  const bytes = Buffer.alloc(HEADER_BYTES)
+  bytes.write(MAGIC[header.kind], 0, 'latin1')
+  bytes.writeUInt32LE(FORMAT_VERSION, 8)
+  bytes.write(header.identity.replaceAll('-', ''), 12, 'hex')
+  bytes.write(header.salt, 28, 'hex')
+  bytes.writeBigUInt64LE(BigInt(header.segment), 36)
+  bytes.writeBigUInt64LE(BigInt(header.batch), 44)
+  bytes.writeBigUInt64LE(BigInt(header.lsn), 52)
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 60)), 60)
+  return bytes
+}
+
+/** Null unless it is an intact header of this kind. Throws `config` when a later version of this software wrote it. */
+export function decodeHeader(kind: FileKind, input: Uint8Array): FileHeader | null {
+  const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength)
+  if (bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC[kind]) return null
+  if (bytes.readUInt32LE(60) !== crc32(bytes.subarray(0, 60))) return null
+  const version = bytes.readUInt32LE(8)
+  if (version !== FORMAT_VERSION) {
+    throw new QuorateError(
+      'config',
+      `the data directory has format ${version}; this version knows format ${FORMAT_VERSION}`,
+    )
+  }
+  return {
+    kind,
+    identity: uuid(bytes.toString('hex', 12, 28)),
+    salt: bytes.toString('hex', 28, 36),
+    segment: Number(bytes.readBigUInt64LE(36)),
+    batch: Number(bytes.readBigUInt64LE(44)),
+    lsn: Number(bytes.readBigUInt64LE(52)),
+  }
+}
+
+/** The header of a file and its size. A header that the disk refuses to give, twice, counts as damaged. */
+export async function readHeader(
+  disk: Disk,
+  kind: FileKind,
+  name: string,
+): Promise<{ readonly header: FileHeader | null; readonly bytes: number }> {
+  const file = await disk.open(name, 'existing')
+  try {
+    const again = (): Promise<Uint8Array> => file.read(0, HEADER_BYTES)
+    const bytes = await again()
+      .catch(again)
+      .catch(() => new Uint8Array(0))
+    return { header: decodeHeader(kind, bytes), bytes: file.size }
+  } finally {
+    await file.close()
+  }
+}
+
+function uuid(hex: string): string {
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}
+
+/** A new storage: an identity as in RFC 9562, version 4. */
+export function newKeys(random: Random): StorageKeys {
+  const bytes = Buffer.from(random.bytes(16))
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80
+  return { identity: uuid(bytes.toString('hex')), salt: Buffer.from(random.bytes(8)).toString('hex') }
+}
+
+export const MANIFEST = 'manifest'
+export const TEMPORARY = '.tmp'
+export const QUARANTINE = 'quarantine-'
+
+export function segmentName(segment: number): string {
+  return `log-${String(segment).padStart(8, '0')}`
+}
+
+export function checkpointName(segment: number): string {
+  return `checkpoint-${String(segment).padStart(8, '0')}`
+}
+
+/** The number in a segment's or checkpoint's name, or null for any other name. */
+export function numberOf(kind: 'segment' | 'checkpoint', name: string): number | null {
+  const match = (kind === 'segment' ? /^log-(\d{8,15})$/ : /^checkpoint-(\d{8,15})$/).exec(name)
+  return match ? Number(match[1]) : null
+}

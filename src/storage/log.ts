@@ -1,0 +1,305 @@
+// The write side of the log: entries gather into a batch, one batch at a time is appended and synced, then the next takes all that
+// came meanwhile. So a lone write waits for nobody and a burst shares its syncs. Knows nothing of what entries mean.
+// Invariant: batch k+1 is written only after batch k was synced (recovery tells damage from a torn tail by it); after one failed
+// write or sync nothing is ever written again (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
+
+import { QuorateError } from '../errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Disk, DiskFile } from '../ports/disk.ts'
+import { encodeCleanShutdownEntry, type EntrySink, type Lsn } from './entries.ts'
+import { encodeHeader, segmentName, type StorageKeys } from './file-header.ts'
+import { FrameBuilder, saltChecksum } from './frames.ts'
+import { writeManifest } from './manifest.ts'
+
+/** A batch is closed to more entries beyond this; one entry may be larger. */
+const BATCH_BYTES_MAX = 4 << 20
+
+/** Where the log goes on. */
+export interface LogStart {
+  readonly segment: number
+  readonly batch: number
+  readonly lsn: Lsn
+}
+
+export interface LogOptions {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly keys: StorageKeys
+  readonly segmentBytesMax: number
+  readonly start: LogStart
+  /**
+   * The last batch before, as it was read back, or null. A sync that failed may have left it in the page cache only, marked clean;
+   * so it is written again, under its old sequence, before anything new.
+   */
+  readonly repeat: Uint8Array | null
+  /** Called after every sync. */
+  readonly onSynced: () => void
+  readonly onFailed: (error: QuorateError) => void
+}
+
+export interface LogStats {
+  readonly batches: number
+  readonly entries: number
+  readonly batchEntriesMax: number
+  readonly bytesWritten: number
+  readonly syncMsTotal: number
+  readonly syncMsMax: number
+}
+
+interface Batch {
+  readonly frame: FrameBuilder
+  waiters: {
+    readonly promise: Promise<void>
+    readonly resolve: () => void
+    readonly reject: (error: Error) => void
+  } | null
+}
+
+const DONE: Promise<void> = Promise.resolve()
+
+export class Log {
+  readonly #options: LogOptions
+  readonly #saltCrc: number
+  #file: DiskFile
+  #segment: number
+  /** Number → size, of those that this run began and that are still there. */
+  readonly #segments = new Map<number, number>()
+  #nextBatch: number
+  #nextLsn: Lsn
+  #syncedLsn: Lsn
+  #queue: Batch[] = []
+  #inFlight: Batch | null = null
+  #running = false
+  #rotation: {
+    readonly promise: Promise<LogStart>
+    readonly resolve: (start: LogStart) => void
+    readonly reject: (e: Error) => void
+  } | null = null
+  #failed: QuorateError | null = null
+  #closed = false
+  /** Batches come in similar sizes; the estimate falls slowly and never far. */
+  #bytesExpected = 1024
+  #batches = 0
+  #entries = 0
+  #batchEntriesMax = 0
+  #bytesWritten = 0
+  #syncMsTotal = 0
+  #syncMsMax = 0
+
+  private constructor(options: LogOptions, file: DiskFile) {
+    this.#options = options
+    this.#saltCrc = saltChecksum(options.keys)
+    this.#file = file
+    this.#segment = options.start.segment
+    this.#segments.set(options.start.segment, file.size)
+    this.#nextBatch = options.start.batch
+    this.#nextLsn = options.start.lsn
+    this.#syncedLsn = options.start.lsn - 1
+  }
+
+  /** Creates the segment to start with; it is durable, and in the manifest, before this resolves. */
+  static async start(options: LogOptions): Promise<Log> {
+    return new Log(options, await createSegment(options, options.start, options.repeat))
+  }
+
+  get lastLsn(): Lsn {
+    return this.#nextLsn - 1
+  }
+
+  get syncedLsn(): Lsn {
+    return this.#syncedLsn
+  }
+
+  get failed(): QuorateError | null {
+    return this.#failed
+  }
+
+  /** Of entries that are not synced yet. */
+  get pendingBytes(): number {
+    return this.#queue.reduce((sum, { frame }) => sum + frame.bytes, this.#inFlight?.frame.bytes ?? 0)
+  }
+
+  /** Number → size of the segments that this run began; the last is being written. */
+  get segments(): ReadonlyMap<number, number> {
+    return this.#segments
+  }
+
+  /** The segments below this number were removed. */
+  forgetBelow(segment: number): void {
+    for (const known of this.#segments.keys()) if (known < segment) this.#segments.delete(known)
+  }
+
+  get stats(): LogStats {
+    return {
+      batches: this.#batches,
+      entries: this.#entries,
+      batchEntriesMax: this.#batchEntriesMax,
+      bytesWritten: this.#bytesWritten,
+      syncMsTotal: this.#syncMsTotal,
+      syncMsMax: this.#syncMsMax,
+    }
+  }
+
+  /** Where the next entry is encoded; `added` must follow at once. Throws `storage-failed` or `closed`. */
+  get sink(): EntrySink {
+    if (this.#failed) throw this.#failed
+    if (this.#closed) throw new QuorateError('closed', 'the storage is closed')
+    return this.#openBatch().frame
+  }
+
+  #openBatch(): Batch {
+    const last = this.#queue.at(-1)
+    if (last && last.frame.bytes < BATCH_BYTES_MAX) return last
+    const batch: Batch = { frame: new FrameBuilder(this.#nextLsn, this.#bytesExpected), waiters: null }
+    this.#queue.push(batch)
+    return batch
+  }
+
+  /** Numbers the entry that was just encoded. */
+  added(): Lsn {
+    const batch = this.#queue.at(-1) as Batch
+    batch.frame.count++
+    if (!this.#running) {
+      this.#running = true
+      void this.#run()
+    }
+    return this.#nextLsn++
+  }
+
+  /** Resolves when the change is durable; rejects with `storage-failed` when it never will be known to be. */
+  synced(lsn: Lsn): Promise<void> {
+    if (this.#failed) return Promise.reject(this.#failed)
+    if (lsn <= this.#syncedLsn) return DONE
+    for (let i = this.#queue.length - 1; i >= 0; i--) {
+      const batch = this.#queue[i] as Batch
+      if (lsn >= batch.frame.firstLsn) return this.#waitFor(batch)
+    }
+    if (this.#inFlight) return this.#waitFor(this.#inFlight)
+    return Promise.reject(new Error(`change ${lsn} was never made`))
+  }
+
+  #waitFor(batch: Batch): Promise<void> {
+    batch.waiters ??= Promise.withResolvers<void>()
+    return batch.waiters.promise
+  }
+
+  /** Begins a new segment between two batches. Resolves with where it starts: changes from `lsn` on are in it or after it. */
+  rotate(): Promise<LogStart> {
+    if (this.#failed) return Promise.reject(this.#failed)
+    if (this.#closed) return Promise.reject(new QuorateError('closed', 'the storage is closed'))
+    this.#rotation ??= Promise.withResolvers<LogStart>()
+    if (!this.#running) {
+      this.#running = true
+      void this.#run()
+    }
+    return this.#rotation.promise
+  }
+
+  /** Syncs everything, then says in the log and the manifest that this was the end. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    while (this.#syncedLsn < this.lastLsn) await this.synced(this.lastLsn)
+    // A batch of its own: were it in the last batch of data, damage there would look like a torn tail.
+    encodeCleanShutdownEntry(this.sink)
+    const last = this.added()
+    this.#closed = true
+    await this.synced(last)
+    try {
+      await writeManifest(this.#options.disk, this.#options.keys, this.#segment, this.#nextBatch - 1)
+      await this.#file.close()
+    } catch (error) {
+      throw this.fail(error)
+    }
+  }
+
+  async #run(): Promise<void> {
+    try {
+      // What is written in the same turn of the loop shares the first batch.
+      await DONE
+      for (;;) {
+        const full = this.#currentBytes >= this.#options.segmentBytesMax && this.#queue.length > 0
+        if (full || this.#rotation) await this.#nextSegment()
+        const batch = this.#queue.shift()
+        if (batch && batch.frame.count > 0) await this.#write(batch)
+        if (this.#queue.length === 0 && !this.#rotation) break
+      }
+      this.#running = false
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    this.#inFlight = batch
+    const { frame } = batch
+    const chunks = frame.seal('batch', this.#saltCrc, this.#nextBatch++)
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    await this.#file.append(chunks)
+    const syncFrom = this.#options.clock.monotonic()
+    await this.#file.sync()
+    const syncMs = this.#options.clock.monotonic() - syncFrom
+    this.#segments.set(this.#segment, this.#currentBytes + bytes)
+    this.#syncedLsn = frame.firstLsn + frame.count - 1
+    this.#inFlight = null
+    this.#bytesExpected = Math.min(1 << 20, Math.max(1024, Math.ceil(bytes * 1.25), this.#bytesExpected >> 1))
+    this.#batches++
+    this.#entries += frame.count
+    this.#bytesWritten += bytes
+    this.#batchEntriesMax = Math.max(this.#batchEntriesMax, frame.count)
+    this.#syncMsTotal += syncMs
+    this.#syncMsMax = Math.max(this.#syncMsMax, syncMs)
+    batch.waiters?.resolve()
+    this.#options.onSynced()
+  }
+
+  get #currentBytes(): number {
+    return this.#segments.get(this.#segment) ?? 0
+  }
+
+  async #nextSegment(): Promise<void> {
+    const rotation = this.#rotation
+    const before = this.#file
+    // Entries may come in while the segment is made: it begins with the batches that are queued now.
+    const lsn = this.#syncedLsn + 1
+    const start = { segment: this.#segment + 1, batch: this.#nextBatch, lsn }
+    this.#file = await createSegment(this.#options, start, null)
+    this.#segment = start.segment
+    this.#segments.set(start.segment, this.#file.size)
+    await before.close()
+    if (rotation && this.#rotation === rotation) {
+      this.#rotation = null
+      rotation.resolve(start)
+    }
+  }
+
+  /** Something that belongs to the log could not be written: the end of all writing. */
+  fail(error: unknown): QuorateError {
+    if (this.#failed) return this.#failed
+    const failure = new QuorateError('storage-failed', `the log can not be written: ${messageOf(error)}`, {
+      cause: error,
+    })
+    this.#failed = failure
+    for (const batch of [...(this.#inFlight ? [this.#inFlight] : []), ...this.#queue]) batch.waiters?.reject(failure)
+    this.#rotation?.reject(failure)
+    this.#queue = []
+    this.#inFlight = null
+    this.#options.onFailed(failure)
+    return failure
+  }
+}
+
+async function createSegment(options: LogOptions, start: LogStart, repeat: Uint8Array | null): Promise<DiskFile> {
+  const { disk, keys } = options
+  const file = await disk.open(segmentName(start.segment), 'create')
+  const header = encodeHeader({ kind: 'segment', ...keys, ...start })
+  await file.append(repeat === null ? [header] : [header, repeat])
+  await file.sync()
+  // Before the manifest names it: a manifest that names a missing segment means that one was lost.
+  await disk.syncDirectory()
+  await writeManifest(disk, keys, start.segment, 0)
+  return file
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,87 @@
+// What a storage holds in memory: records, partition clocks, catalog, hints. One way to apply a change, live and in recovery.
+// Knows nothing of logs or disks. Invariant: equal sequences of changes give equal states, and a change applied twice in a row is one.
+
+import type { Dot } from '../core/causality/dot.ts'
+import { DotSet } from '../core/causality/dot-set.ts'
+import type { PartitionId } from '../core/ring/partition.ts'
+import type { Entry, Lsn } from './entries.ts'
+import type { HintStore } from './hint-store.ts'
+import { MapMemtable } from './memtable.ts'
+
+export class StorageState {
+  readonly memtable: MapMemtable = new MapMemtable()
+  readonly catalog: Map<string, Uint8Array> = new Map()
+  readonly hints: HintStore
+  readonly #clocks = new Map<PartitionId, DotSet>()
+
+  constructor(hints: HintStore) {
+    this.hints = hints
+  }
+
+  /** Live: it grows with the partition. Another object after `replaceClock`. */
+  clockOf(partition: PartitionId): DotSet {
+    let clock = this.#clocks.get(partition)
+    if (!clock) this.#clocks.set(partition, (clock = DotSet.empty()))
+    return clock
+  }
+
+  /** With a clock or records, ascending. */
+  partitions(): PartitionId[] {
+    const known = new Set(this.memtable.partitions())
+    for (const [partition, clock] of this.#clocks) if (!clock.isEmpty) known.add(partition)
+    return [...known].sort((a, b) => a - b)
+  }
+
+  putRecord(
+    partition: PartitionId,
+    bucket: string,
+    key: string,
+    record: Buffer | null,
+    received: readonly Dot[],
+    lsn: Lsn,
+  ): void {
+    if (received.length > 0) {
+      const clock = this.clockOf(partition)
+      for (const dot of received) clock.add(dot)
+    }
+    if (record === null) this.memtable.remove(partition, bucket, key)
+    else this.memtable.put(partition, bucket, key, record, lsn)
+  }
+
+  joinClock(partition: PartitionId, clock: DotSet): void {
+    this.clockOf(partition).addAll(clock)
+  }
+
+  replaceClock(partition: PartitionId, clock: DotSet): void {
+    this.#clocks.set(partition, clock.clone())
+  }
+
+  setCatalog(name: string, bytes: Uint8Array | null): void {
+    if (bytes === null) this.catalog.delete(name)
+    else this.catalog.set(name, bytes)
+  }
+
+  /** An entry that was read back. Its blobs are copied: they must not keep a whole read buffer alive. */
+  replay(entry: Entry, lsn: Lsn): void {
+    switch (entry.type) {
+      case 'record': {
+        const record = entry.record && Buffer.from(entry.record)
+        return this.putRecord(entry.partition, entry.bucket, entry.key, record, entry.received, lsn)
+      }
+      case 'clock':
+        if (entry.replace) return this.replaceClock(entry.partition, entry.clock)
+        return this.joinClock(entry.partition, entry.clock)
+      case 'catalog':
+        return this.setCatalog(entry.name, entry.bytes && Buffer.from(entry.bytes))
+      case 'hint':
+        return this.hints.restore({ ...entry.hint, view: Buffer.from(entry.hint.view) })
+      case 'hint-removed':
+        return this.hints.restoreRemoval(entry.target, entry.address)
+      case 'hints-dropped':
+        return this.hints.restoreDrop(entry.target)
+      case 'clean-shutdown':
+      case 'footer':
+        return
+    }
+  }
+}

@@ -1,0 +1,326 @@
+// The storage of one node: state in memory, every change in the log, checkpoints beside it. Composes the room and decides when to
+// checkpoint; knows nothing of merging or peers. Invariant: a change is visible at once and durable when `synced` of its lsn resolves;
+// after one failed write or sync no change is accepted and none is ever called durable again.
+
+import type { Dot } from '../core/causality/dot.ts'
+import type { DotSet } from '../core/causality/dot-set.ts'
+import type { PartitionId } from '../core/ring/partition.ts'
+import { QuorateError } from '../errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { Random } from '../ports/random.ts'
+import type { Logger } from '../telemetry/log.ts'
+import { Checkpoints } from './checkpoints.ts'
+import {
+  encodeCatalogEntry,
+  encodeClockEntry,
+  encodeHintEntry,
+  encodeHintRemovedEntry,
+  encodeHintsDroppedEntry,
+  encodeRecordEntry,
+  type EntrySink,
+  type Lsn,
+} from './entries.ts'
+import { newKeys } from './file-header.ts'
+import { HintStore } from './hint-store.ts'
+import { Log, type LogStats } from './log.ts'
+import type { Memtable } from './memtable.ts'
+import { type Damage, recover } from './recovery.ts'
+import { StorageState } from './storage-state.ts'
+
+export type { Lsn } from './entries.ts'
+
+export interface StorageOptions {
+  /** Null: memory only. Then every change counts as synced at once, and `durable` is false. */
+  readonly disk: Disk | null
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** A segment of the log is closed at this size. */
+  readonly segmentBytesMax: number
+  /** No checkpoint before the log has grown by this much, and by the size of the live data, since the last one. */
+  readonly checkpointBytesMin: number
+  readonly hintBytesMax: number
+  /** Budget for live data (keys and records). */
+  readonly bytesMax: number
+}
+
+export interface RecoveryReport {
+  /** The directory held no storage: this one begins empty, under a new identity. */
+  readonly isNew: boolean
+  readonly wasClean: boolean
+  /** Not empty: something that was synced is lost. Files are kept until `quarantineDone`. */
+  readonly damaged: readonly Damage[]
+  /** Of a last batch that was being written at the crash and never acknowledged; cut off. */
+  readonly tornBytes: number
+  readonly keys: number
+  readonly hints: number
+  readonly elapsedMs: number
+}
+
+export interface StorageStats extends LogStats {
+  readonly keys: number
+  readonly bytes: number
+  readonly hints: number
+  readonly hintBytes: number
+  /** Of all segments that are there, and how many. */
+  readonly logBytes: number
+  readonly segments: number
+  /** Not synced yet. */
+  readonly pendingBytes: number
+  /** Since the start. */
+  readonly checkpoints: number
+  /** Of the current checkpoint; 0 when there is none. */
+  readonly checkpointBytes: number
+}
+
+/** `isFull` ends when this part of the budget is free again. */
+const HYSTERESIS = 0.05
+/** Changes waiting for the disk: beyond this no more are taken in, or memory would grow without end. */
+const PENDING_BYTES_MAX = 128 << 20
+
+const NO_LOG: LogStats = { batches: 0, entries: 0, batchEntriesMax: 0, bytesWritten: 0, syncMsTotal: 0, syncMsMax: 0 }
+
+export class Storage {
+  /** UUID: another one after a wipe, the same on a copied disk. */
+  readonly identity: string
+  readonly recovery: RecoveryReport
+  readonly #options: StorageOptions
+  readonly #state: StorageState
+  readonly #listeners: ((error: Error) => void)[] = []
+  /** Both null in memory only. */
+  #log: Log | null = null
+  #checkpoints: Checkpoints | null = null
+  #memoryLsn: Lsn = 0
+  #closing: Promise<void> | null = null
+  #wasFull = false
+
+  private constructor(options: StorageOptions, identity: string, state: StorageState, recovery: RecoveryReport) {
+    this.#options = options
+    this.identity = identity
+    this.#state = state
+    this.recovery = recovery
+    const logged = (encode: (sink: EntrySink) => void): Lsn => {
+      const sink = this.#sink()
+      if (sink) encode(sink)
+      return this.#added()
+    }
+    const nextLsn = (): Lsn => this.lastLsn + 1
+    state.hints.attach({
+      get nextLsn() {
+        return nextLsn()
+      },
+      hint: (hint) => logged((sink) => encodeHintEntry(sink, hint)),
+      hintRemoved: (target, address) => logged((sink) => encodeHintRemovedEntry(sink, target, address)),
+      hintsDropped: (target) => logged((sink) => encodeHintsDroppedEntry(sink, target)),
+    })
+  }
+
+  /** Recovers what is there. Rejects with `storage-failed`, `storage-full` or `config`; damage is no failure, it is reported. */
+  static async open(options: StorageOptions): Promise<Storage> {
+    const { disk, clock, random, logger } = options
+    const from = clock.monotonic()
+    const newState = (): StorageState => new StorageState(new HintStore(options.hintBytesMax, () => clock.now()))
+    if (disk === null) {
+      const nothing = { isNew: true, wasClean: true, damaged: [], tornBytes: 0, keys: 0, hints: 0, elapsedMs: 0 }
+      return new Storage(options, newKeys(random).identity, newState(), nothing)
+    }
+    const recovered = await recover({ disk, random, logger, newState })
+    const { state, keys, isNew, wasClean, damaged, tornBytes } = recovered
+    const storage = new Storage(options, keys.identity, state, {
+      isNew,
+      wasClean,
+      damaged,
+      tornBytes,
+      keys: state.memtable.totalKeys,
+      hints: state.hints.count,
+      elapsedMs: clock.monotonic() - from,
+    })
+    try {
+      storage.#log = await Log.start({
+        disk,
+        clock,
+        keys,
+        segmentBytesMax: options.segmentBytesMax,
+        start: recovered.start,
+        repeat: recovered.repeat,
+        onSynced: () => storage.#checkpoints?.consider(),
+        onFailed: (error) => storage.#failed(error),
+      })
+    } catch (error) {
+      throw asStorageError(error)
+    }
+    storage.#checkpoints = new Checkpoints({
+      disk,
+      keys,
+      state,
+      logger,
+      log: storage.#log,
+      files: recovered.files,
+      damagedFiles: new Set(damaged.map((damage) => damage.file)),
+      segmentBytesMax: options.segmentBytesMax,
+      checkpointBytesMin: options.checkpointBytesMin,
+    })
+    storage.#checkpoints.consider()
+    return storage
+  }
+
+  get durable(): boolean {
+    return this.#options.disk !== null
+  }
+
+  get memtable(): Memtable {
+    return this.#state.memtable
+  }
+
+  get hints(): HintStore {
+    return this.#state.hints
+  }
+
+  /** The live clock (empty for an unknown partition), never to be changed by the caller; another object after `replaceClock`. */
+  clockOf(partition: PartitionId): DotSet {
+    return this.#state.clockOf(partition)
+  }
+
+  /** With a clock or records, ascending. */
+  partitions(): PartitionId[] {
+    return this.#state.partitions()
+  }
+
+  /**
+   * Stores a record (null: removes it) and adds `received` to the partition's clock, as one change. The record's bytes belong to the
+   * storage from now on. Throws `storage-failed` or `closed`, and then nothing has changed.
+   */
+  putRecord(partition: PartitionId, bucket: string, key: string, record: Buffer | null, received: readonly Dot[]): Lsn {
+    const sink = this.#sink()
+    if (sink) encodeRecordEntry(sink, partition, bucket, key, record, received)
+    const lsn = this.#added()
+    this.#state.putRecord(partition, bucket, key, record, received, lsn)
+    return lsn
+  }
+
+  joinClock(partition: PartitionId, clock: DotSet): Lsn {
+    const sink = this.#sink()
+    if (sink) encodeClockEntry(sink, partition, clock, false)
+    const lsn = this.#added()
+    this.#state.joinClock(partition, clock)
+    return lsn
+  }
+
+  /** Only after damage: otherwise clocks never shrink. */
+  replaceClock(partition: PartitionId, clock: DotSet): Lsn {
+    const sink = this.#sink()
+    if (sink) encodeClockEntry(sink, partition, clock, true)
+    const lsn = this.#added()
+    this.#state.replaceClock(partition, clock)
+    return lsn
+  }
+
+  catalog(name: string): Uint8Array | undefined {
+    return this.#state.catalog.get(name)
+  }
+
+  /** In order. */
+  catalogNames(prefix: string): string[] {
+    return [...this.#state.catalog.keys()].filter((name) => name.startsWith(prefix)).sort()
+  }
+
+  /** Small durable facts: members, settings, marks. Null removes. */
+  setCatalog(name: string, bytes: Uint8Array | null): Lsn {
+    const kept = bytes && Buffer.from(bytes)
+    const sink = this.#sink()
+    if (sink) encodeCatalogEntry(sink, name, kept)
+    const lsn = this.#added()
+    this.#state.setCatalog(name, kept)
+    return lsn
+  }
+
+  get lastLsn(): Lsn {
+    return this.#log ? this.#log.lastLsn : this.#memoryLsn
+  }
+
+  get syncedLsn(): Lsn {
+    return this.#log ? this.#log.syncedLsn : this.#memoryLsn
+  }
+
+  /** Resolves when the change is durable. Once a write or sync has failed: rejects with `storage-failed`, for ever. */
+  synced(lsn: Lsn): Promise<void> {
+    return this.#log ? this.#log.synced(lsn) : Promise.resolve()
+  }
+
+  /** Runs once, when a write or sync has failed (at once, when it has already): the node must stop serving. */
+  onFailed(listener: (error: Error) => void): void {
+    if (this.#log?.failed) listener(this.#log.failed)
+    else this.#listeners.push(listener)
+  }
+
+  /** No room for more data: the budget is used up, the disk can not take a checkpoint, or it does not keep up. */
+  get isFull(): boolean {
+    const { bytesMax } = this.#options
+    const bytes = this.#state.memtable.totalBytes
+    if (bytes >= bytesMax) this.#wasFull = true
+    else if (bytes <= bytesMax * (1 - HYSTERESIS)) this.#wasFull = false
+    const behind = this.#log !== null && this.#log.pendingBytes > PENDING_BYTES_MAX
+    return this.#wasFull || behind || this.#checkpoints?.starved === true
+  }
+
+  get stats(): StorageStats {
+    const { memtable, hints } = this.#state
+    const checkpoints = this.#checkpoints
+    return {
+      ...(this.#log?.stats ?? NO_LOG),
+      keys: memtable.totalKeys,
+      bytes: memtable.totalBytes,
+      hints: hints.count,
+      hintBytes: hints.bytes,
+      logBytes: checkpoints?.logBytes ?? 0,
+      segments: checkpoints?.segments ?? 0,
+      pendingBytes: this.#log?.pendingBytes ?? 0,
+      checkpoints: checkpoints?.published ?? 0,
+      checkpointBytes: checkpoints?.bytes ?? 0,
+    }
+  }
+
+  /**
+   * What damage touched is rebuilt or marked as filling: writes a checkpoint that takes the place of all older files, then sets the
+   * damaged ones aside as `quarantine-*`. Until then every start reports the damage again.
+   */
+  async quarantineDone(): Promise<void> {
+    await this.#checkpoints?.settleDamage()
+  }
+
+  /** Syncs everything and marks the log as closed. A storage that has failed is only let go. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    await this.#checkpoints?.stop()
+    if (this.#log && !this.#log.failed) await this.#log.close()
+  }
+
+  /** Where to encode the next entry; null in memory only. */
+  #sink(): EntrySink | null {
+    if (this.#log) return this.#log.sink
+    if (this.#closing) throw new QuorateError('closed', 'the storage is closed')
+    return null
+  }
+
+  #added(): Lsn {
+    return this.#log ? this.#log.added() : ++this.#memoryLsn
+  }
+
+  #failed(error: QuorateError): void {
+    this.#options.logger.error({ err: error }, 'the storage failed and stops')
+    for (const listener of this.#listeners.splice(0)) listener(error)
+  }
+}
+
+function asStorageError(error: unknown): QuorateError {
+  if (error instanceof QuorateError) return error
+  const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC'
+  const why = error instanceof Error ? error.message : String(error)
+  return new QuorateError(full ? 'storage-full' : 'storage-failed', `the log can not be opened: ${why}`, {
+    cause: error,
+  })
+}

@@ -1,0 +1,116 @@
+// A Disk that answers at once, counts its operations, and can die before any of them; what a power cut leaves behind is chance.
+
+import type { Disk, DiskFile } from '../../src/ports/disk.ts'
+import type { SeededRandom } from '../../src/simulator/seeded-random.ts'
+import { SimulatedFile, systemError } from '../../src/simulator/simulated-file.ts'
+
+export type Image = ReadonlyMap<string, Uint8Array>
+export type Operation = 'list' | 'open' | 'rename' | 'remove' | 'syncDirectory' | 'append' | 'read' | 'sync' | 'truncate' | 'close'
+
+export class CrashDisk implements Disk {
+  names: Map<string, SimulatedFile> = new Map<string, SimulatedFile>()
+  #durable = new Map<string, SimulatedFile>()
+  #changes: ((names: Map<string, SimulatedFile>) => void)[] = []
+  operations: number = 0
+  readonly counts: Partial<Record<Operation, number>> = {}
+  /** The process dies before this operation: neither it nor any later one happens or answers. */
+  dieAt: number = Infinity
+  /** Throws to make an operation fail. */
+  fault: (operation: Operation, name: string) => void = () => {}
+
+  static of(image: Image): CrashDisk {
+    const disk = new CrashDisk()
+    for (const [name, bytes] of image) disk.names.set(name, new SimulatedFile(bytes))
+    disk.#durable = new Map(disk.names)
+    return disk
+  }
+
+  image(): Map<string, Uint8Array> {
+    return new Map([...this.names].map(([name, file]) => [name, Uint8Array.from(file.content())]))
+  }
+
+  /** What the next start finds; without `random` the least: nothing that was not synced. */
+  powerCut(random?: SeededRandom): CrashDisk {
+    const kept = random ? random.integer(0, this.#changes.length + 1) : 0
+    for (const change of this.#changes.slice(0, kept)) change(this.#durable)
+    const image = new Map<string, Uint8Array>()
+    for (const [name, file] of this.#durable) {
+      if (random) file.loseUnsynced(random)
+      image.set(name, Uint8Array.from(file.syncedContent()))
+    }
+    return CrashDisk.of(image)
+  }
+
+  async #operate<T>(operation: Operation, name: string, act: () => T): Promise<T> {
+    if (++this.operations >= this.dieAt) return new Promise(() => {})
+    this.counts[operation] = (this.counts[operation] ?? 0) + 1
+    await Promise.resolve()
+    if (this.operations >= this.dieAt) return new Promise(() => {})
+    this.fault(operation, name)
+    return act()
+  }
+
+  #change(change: (names: Map<string, SimulatedFile>) => void): void {
+    this.#changes.push(change)
+    change(this.names)
+  }
+
+  list(): Promise<readonly string[]> {
+    return this.#operate('list', '', () => [...this.names.keys()].sort())
+  }
+
+  open(name: string, mode: 'existing' | 'create'): Promise<DiskFile> {
+    return this.#operate('open', name, () => {
+      const known = this.names.get(name)
+      if (mode === 'existing') {
+        if (!known) throw systemError('ENOENT', name)
+        return this.#handle(name, known)
+      }
+      if (known) throw systemError('EEXIST', name)
+      const created = new SimulatedFile(new Uint8Array(0))
+      this.#change((names) => names.set(name, created))
+      return this.#handle(name, created)
+    })
+  }
+
+  #handle(name: string, file: SimulatedFile): DiskFile {
+    return {
+      get size() {
+        return file.size
+      },
+      append: (chunks) => this.#operate('append', name, () => file.append(chunks)),
+      read: (position, length) => this.#operate('read', name, () => file.read(position, length)),
+      sync: () => {
+        const promised = file.capture()
+        return this.#operate('sync', name, () => file.commit(promised))
+      },
+      truncate: (size) => this.#operate('truncate', name, () => file.truncate(size)),
+      close: () => this.#operate('close', name, () => {}),
+    }
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#operate('rename', from, () => {
+      const file = this.names.get(from)
+      if (!file) throw systemError('ENOENT', from)
+      this.#change((names) => {
+        names.delete(from)
+        names.set(to, file)
+      })
+    })
+  }
+
+  remove(name: string): Promise<void> {
+    return this.#operate('remove', name, () => {
+      if (!this.names.has(name)) throw systemError('ENOENT', name)
+      this.#change((names) => names.delete(name))
+    })
+  }
+
+  syncDirectory(): Promise<void> {
+    const count = this.#changes.length
+    return this.#operate('syncDirectory', '', () => {
+      for (const change of this.#changes.splice(0, Math.min(count, this.#changes.length))) change(this.#durable)
+    })
+  }
+}
