@@ -79,12 +79,14 @@ export async function composeNode({ settings }: Configuration, version: string):
 
 /** What a node is told that is neither an address nor a port of its own. */
 function nodeSettings(settings: Settings): NodeSettings {
-  const { name, join, expect, zone, weight, partitions, dev } = settings
+  const { name, join, zone, weight, partitions, dev } = settings
   const { siblingsMax, siblingBytesMax, hintBytesMax, segmentBytesMax, checkpointBytesMin } = settings
   const { heartbeatMs, failureTimeoutMs, clockBoundMs, antiEntropyIntervalMs } = settings
   const bytesMax = settings.memoryBytesMax
   return {
-    ...{ name, join, expect, zone, weight, partitions, dev },
+    ...{ name, join, zone, weight, partitions, dev },
+    // Who names nobody to join founds a cluster alone; who does joins one that exists, unless told how many found it.
+    expect: settings.expect ?? (join.length === 0 ? 1 : null),
     clusterName: settings.cluster,
     secrets: settings.secret,
     limits: {

@@ -291,11 +291,20 @@ export class KeyCoordinator {
       hedgeMs,
       nothingToSend: hopeless,
     }
-    const result = await writeRound(this.#parts, write, terms, explanation)
-    background(result.settled)
-    return result
+    for (let round = 1; ; round++) {
+      const digest = this.#parts.directory()?.membersDigest
+      const result = await writeRound(this.#parts, write, terms, explanation)
+      background(result.settled)
+      // A storage was replaced meanwhile: what its predecessor acknowledged is gone with it. Every replica is asked again; those that
+      // hold the write say so at no cost.
+      const isCurrent = digest === this.#parts.directory()?.membersDigest
+      if (isCurrent || result.verdict.state === 'lost' || round === ROUNDS_MAX) return result
+    }
   }
 }
+
+// Each further round needs one more storage to be replaced right during the one before.
+const ROUNDS_MAX = 3
 
 interface Attempt {
   readonly version: Version

@@ -25,6 +25,13 @@ export function lastModifiedMs(versions: readonly Version[], nowMs: number): num
   return Math.min(msFromHybrid(stamp), nowMs)
 }
 
+/** Latin-1 text is these bytes one by one; Node joins text to the head, and both leave in one write instead of a gathered one. */
+const ONE_WRITE_BYTES_MAX = 4096
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
 /** Headers of an answer, names in lower case. */
 export type AnswerHeaders = Record<string, string | number>
 
@@ -41,7 +48,9 @@ export function sendVersion(reply: FastifyReply, version: LiveVersion, headers: 
   headers['content-length'] = content.bytes.length
   reply.raw.writeHead(200, headers)
   reply.hijack()
-  reply.raw.end(content.bytes)
+  const { bytes } = content
+  if (bytes.length > ONE_WRITE_BYTES_MAX) reply.raw.end(bytes)
+  else reply.raw.end(asBuffer(bytes).latin1Slice(0, bytes.length), 'latin1')
   return reply
 }
 
@@ -85,6 +94,6 @@ export function siblingListing(
 
 /** `text` where the bytes are valid UTF-8, else `base64`. */
 export function textOrBase64(bytes: Uint8Array): { readonly text: string } | { readonly base64: string } {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const buffer = asBuffer(bytes)
   return isUtf8(buffer) ? { text: buffer.toString('utf8') } : { base64: buffer.toString('base64') }
 }

@@ -59,7 +59,7 @@ async function runNode(
     await Promise.race([node.stop(), deadline(2000)])
     // What still hangs (a connection that never ends) must not keep an ended node alive.
     if (process.connected) process.disconnect()
-    setTimeout(() => process.exit(), 1000).unref()
+    setTimeout(() => process.exit(), 250).unref()
   }
 }
 

@@ -54,6 +54,8 @@ export function openContext(token: string, scope: string, sealer: Sealer): Causa
     const reader = new ByteReader(payload)
     if (reader.u8() !== FORMAT) return null
     const stamp = reader.varint()
+    // What is written under it gets a later stamp, which must be a number still.
+    if (stamp === Number.MAX_SAFE_INTEGER) return null
     const seen = DotSet.decode(reader)
     const tags = decodeDeadTags(reader)
     reader.end()

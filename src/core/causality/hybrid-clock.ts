@@ -6,6 +6,9 @@ export type HybridTime = number
 
 const UNITS_PER_MS = 1024
 
+/** How far apart the clocks of a cluster may be, unless its settings say otherwise. */
+export const CLOCK_BOUND_MS = 500
+
 export function hybridFromMs(ms: number): HybridTime {
   return Math.floor(ms * UNITS_PER_MS)
 }
@@ -18,10 +21,15 @@ export function msFromHybrid(time: HybridTime): number {
 export class HybridClock {
   #last: HybridTime = 0
 
-  /** The time of a new event: later than all before it. */
-  tick(wallMs: number, after: HybridTime = 0): HybridTime {
-    this.#last = Math.max(hybridFromMs(wallMs), this.#last + 1, after + 1)
-    return this.#last
+  /**
+   * The time of a new event: later than all before it, and than `after`, a time that a client's context names. One that is more than
+   * `boundMs` ahead of the wall clock orders this event alone (replicas refuse it): a client must not drag the clock along either.
+   */
+  tick(wallMs: number, after: HybridTime = 0, boundMs: number = CLOCK_BOUND_MS): HybridTime {
+    const own = Math.max(hybridFromMs(wallMs), this.#last + 1)
+    const time = Math.max(own, after + 1)
+    this.#last = time <= hybridFromMs(wallMs + boundMs) ? time : own
+    return time
   }
 
   /** The time now, without an event. */
