@@ -2,7 +2,7 @@
 // exit status a failure means.
 
 import { CommandError, EXIT } from './exit-status.ts'
-import { numberAt, textAt, view, viewsAt, type View } from './json-view.ts'
+import { textAt, view, viewsAt, type View } from './json-view.ts'
 import type { Answer } from './node-client.ts'
 
 export function jsonBody(answer: Answer): unknown {
@@ -40,16 +40,12 @@ function describe(answer: Answer, problem: View): string {
   const lines = [`${title} (${answer.status} ${textAt(problem, 'code') ?? ''})`.replace(' )', ')')]
   const detail = textAt(problem, 'detail')
   if (detail !== null && detail !== title) lines.push(`  ${detail}`)
-  const required = numberAt(problem, 'required')
-  if (required !== null)
-    lines.push(`  ${numberAt(problem, 'acknowledged') ?? 0} of ${required} required replicas answered`)
   for (const replica of viewsAt(problem, 'replicas')) {
     lines.push(`  ${textAt(replica, 'node') ?? '?'}: ${textAt(replica, 'answer') ?? '?'}`)
   }
   const outcome = textAt(problem, 'outcome')
   if (outcome === 'unknown')
     lines.push('  the write may or may not appear later; retry it with the same --idempotency-key')
-  if (outcome === 'not-applied') lines.push('  nothing was written')
   return lines.join('\n')
 }
 

@@ -1,7 +1,6 @@
 // Brings two nodes' tables together when they find that they differ: by a heartbeat's digest, by a refusal, by a change here.
 // Decides when to exchange; what a merge is belongs to the tables. Invariant: at most one exchange of a kind with a peer at a time.
 
-import type { Corrections } from '../coordinator/replicas.ts'
 import type { Peers } from '../link/peers.ts'
 import type { BucketRegistry } from './bucket-registry.ts'
 import type { Membership } from './membership.ts'
@@ -17,7 +16,7 @@ export interface CorrectorParts {
   readonly budgetMs: number
 }
 
-export class Corrector implements Corrections {
+export class Corrector {
   readonly #parts: CorrectorParts
   readonly #underWay = new Map<string, Promise<void>>()
 

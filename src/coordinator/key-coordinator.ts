@@ -379,7 +379,7 @@ function writeReceipt(plan: Plan, { verdict }: WriteRoundResult): Receipt {
 }
 
 function lost(plan: Plan, result: WriteRoundResult, told: { readonly receipt: Receipt }): Failure {
-  const { verdict, tally } = result
+  const { verdict, tally, notAsked } = result
   if (verdict.state === 'lost' && verdict.outcome === 'not-applied') {
     switch (verdict.reason) {
       case 'too-many-siblings':
@@ -396,7 +396,11 @@ function lost(plan: Plan, result: WriteRoundResult, told: { readonly receipt: Re
     acknowledged: verdict.counts.acknowledged,
     replicas: tally.replicas.map((entry) => ({
       node: entry.replica,
-      answer: entry.state === 'refused' ? `refused:${entry.reason}` : entry.state,
+      answer: notAsked.has(entry.replica)
+        ? 'not-asked'
+        : entry.state === 'refused'
+          ? `refused:${entry.reason}`
+          : entry.state,
     })),
     outcome: verdict.state === 'lost' ? verdict.outcome : 'unknown',
     ...told,

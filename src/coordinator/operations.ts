@@ -73,7 +73,7 @@ export interface Receipt {
 export interface ExplainEntry {
   readonly node: string
   readonly role: 'home' | 'fallback'
-  /** stored, already, hinted, answered, same (digest), empty, filling, refused:<reason>, failed, unreachable, late */
+  /** stored, already, hinted, answered, same (digest), empty, filling, refused:<reason>, failed, unreachable, not-asked, late */
   readonly answer: string
   readonly versions: readonly string[]
   readonly elapsedMs: number

@@ -35,6 +35,8 @@ export interface WriteRoundResult {
   /** What acknowledging homes said, by name, up to the verdict. */
   readonly written: ReadonlyMap<string, Written>
   readonly tally: WriteTally<RefusalReason>
+  /** In reach, but left alone since too few others are: whoever looks for the cause must not look there. */
+  readonly notAsked: ReadonlySet<string>
   /** Resolves when nothing more is under way and hints for stragglers are kept. */
   readonly settled: Promise<void>
 }
@@ -65,6 +67,7 @@ class WriteRound {
   readonly #unusedFallbacks: string[]
   /** Homes for which some fallback holds, or is being asked to hold, a hint. */
   readonly #covered = new Set<string>()
+  readonly #notAsked = new Set<string>()
   #tally: WriteTally<RefusalReason>
   #underWay = 0
   #verdict: ((result: WriteRoundResult) => void) | null = null
@@ -103,8 +106,10 @@ class WriteRound {
 
   #ask(member: string, hintFor: string | null): void {
     const { replicas, clock } = this.#parts
-    if (this.#terms.nothingToSend || !replicas.reachable(member)) {
-      this.#explanation?.note(member, hintFor, 'unreachable', clock.monotonic())
+    const inReach = replicas.reachable(member)
+    if (this.#terms.nothingToSend || !inReach) {
+      if (inReach) this.#notAsked.add(member)
+      this.#explanation?.note(member, hintFor, inReach ? 'not-asked' : 'unreachable', clock.monotonic())
       this.#note({ type: 'unreachable', replica: member })
       this.#standInFor(hintFor ?? member)
       return
@@ -147,7 +152,9 @@ class WriteRound {
     for (;;) {
       const fallback = this.#unusedFallbacks.shift()
       if (fallback === undefined) return
-      if (this.#terms.nothingToSend || !this.#parts.replicas.reachable(fallback)) {
+      const inReach = this.#parts.replicas.reachable(fallback)
+      if (this.#terms.nothingToSend || !inReach) {
+        if (inReach) this.#notAsked.add(fallback)
         this.#note({ type: 'unreachable', replica: fallback })
         continue
       }
@@ -179,7 +186,8 @@ class WriteRound {
       const tally = verdict.state === 'pending' ? tallyWrite(this.#tally, { type: 'deadline' }) : this.#tally
       const final = verdict.state === 'pending' ? writeVerdict(tally) : verdict
       if (final.state !== 'pending') {
-        this.#verdict({ verdict: final, written: new Map(this.#written), tally, settled: this.#settled })
+        const written = new Map(this.#written)
+        this.#verdict({ verdict: final, written, tally, notAsked: this.#notAsked, settled: this.#settled })
         this.#verdict = null
       }
     }

@@ -15,11 +15,15 @@ export function problemOfFailure(failure: Failure): Problem {
     case 'quorum-not-met': {
       const { operation, required, acknowledged, replicas, outcome } = failure
       const wanted = operation === 'read' ? 'answers' : 'acknowledgements'
+      const inReach = replicas.filter(({ answer }) => answer === 'not-asked').length
       const fate =
         operation === 'read' ? '' : outcome === 'unknown' ? '; the write may surface later' : '; nothing was written'
       return {
         code: 'quorum-not-met',
-        detail: `${acknowledged} of ${required} required ${wanted} came in time${fate}`,
+        detail:
+          inReach > 0
+            ? `${required} ${wanted} are required, but only ${inReach} of ${replicas.length} replicas ${inReach === 1 ? 'is' : 'are'} in reach; nothing was sent`
+            : `${acknowledged} of ${required} required ${wanted} came in time${fate}`,
         fields: { operation, required, acknowledged, replicas, outcome },
         ...(outcome === 'not-applied' && { headers: RETRY }),
       }
@@ -119,6 +123,6 @@ export function problemOfError(error: unknown): Problem | null {
   return {
     code,
     detail: code === 'internal' ? 'see this node’s log' : error.message,
-    ...(code === 'overloaded' && { headers: RETRY }),
+    ...((code === 'overloaded' || error.code === 'cluster') && { headers: RETRY }),
   }
 }

@@ -50,7 +50,7 @@ export function sendVersion(reply: FastifyReply, version: LiveVersion, headers: 
   reply.hijack()
   const { bytes } = content
   if (bytes.length > ONE_WRITE_BYTES_MAX) reply.raw.end(bytes)
-  else reply.raw.end(asBuffer(bytes).latin1Slice(0, bytes.length), 'latin1')
+  else reply.raw.end(asBuffer(bytes).toString('latin1'), 'latin1')
   return reply
 }
 

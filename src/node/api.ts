@@ -51,6 +51,7 @@ export interface HintStatus {
     readonly node: string
     readonly hints: number
     readonly bytes: number
+    /** Age of the oldest. */
     readonly oldestMs: number
     readonly reachable: boolean
   }[]

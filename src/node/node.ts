@@ -242,7 +242,20 @@ export class QuorateNode implements NodeApi {
       links,
       filling,
       antiEntropy: new AntiEntropy({ ...repair, peers: links, filling, budgetMs: timings.healingBudgetMs, pageBytes: limits.exchangeBytesMax }),
-      handoff: new HintDelivery({ directory, storage, replicas, peers: links, clock, budgetMs: timings.healingBudgetMs, concurrency: 16 }),
+      handoff: new HintDelivery({
+        self: name,
+        storage,
+        peers: links,
+        budgetMs: timings.healingBudgetMs,
+        concurrency: 16,
+        send: async (hint, budgetMs) => {
+          const durable = known().settingsOf(hint.bucket).settings.durability === 'durable'
+          const keyName = { partition: hint.partition, bucket: hint.bucket, key: hint.key }
+          const write = { name: keyName, view: hint.view, intent: 'handoff', durable } as const
+          const answer = await replicas.write(hint.target, write, null, clock.monotonic() + budgetMs)
+          return answer.type === 'written'
+        },
+      }),
       collection: new Collection({ ...repair, clock, hybrid, clockBoundMs: timings.clockBoundMs }),
       indexes,
     })
@@ -398,7 +411,8 @@ export class QuorateNode implements NodeApi {
 
   hints(): HintStatus {
     const { storage, links } = this.#opened()
-    return hintStatus(storage.hints.stats(), this.#options.limits.hintBytesMax, (member) => links.reachable(member))
+    const { hintBytesMax } = this.#options.limits
+    return hintStatus(storage.hints.stats(), hintBytesMax, this.nowMs(), (member) => links.reachable(member))
   }
 
   repairStatus(): RepairStatus {

@@ -74,11 +74,23 @@ export function keyPlacement(directory: Directory, bucket: string, key: string, 
   }
 }
 
-export function hintStatus(stats: HintStats, bytesMax: number, reachable: (member: string) => boolean): HintStatus {
+export function hintStatus(
+  stats: HintStats,
+  bytesMax: number,
+  nowMs: number,
+  reachable: (member: string) => boolean,
+): HintStatus {
   return {
     hints: stats.count,
     bytes: stats.bytes,
     bytesMax,
-    targets: stats.perTarget.map(({ target, count, bytes, oldestMs }) => ({ node: target, hints: count, bytes, oldestMs, reachable: reachable(target) })),
+    targets: stats.perTarget.map(({ target, count, bytes, oldestMs }) => ({
+      node: target,
+      hints: count,
+      bytes,
+      // The store keeps since when; whoever watches wants to know how long.
+      oldestMs: Math.max(0, Math.round(nowMs - oldestMs)),
+      reachable: reachable(target),
+    })),
   }
 }

@@ -7,7 +7,7 @@ import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import { type Clock, sleep } from '../ports/clock.ts'
-import type { RepairParts } from './exchange-service.ts'
+import { encodeClock, type RepairParts } from './exchange-service.ts'
 
 export interface CollectionParts extends RepairParts {
   readonly clock: Clock
@@ -24,6 +24,8 @@ const STEP = 256
 export class Collection {
   readonly #parts: CollectionParts
   #collected = 0
+  /** Partitions that a whole pass found in order, in the state that they were then. */
+  readonly #settled = new Map<PartitionId, { readonly state: string; readonly againAtMs: number }>()
 
   constructor(parts: CollectionParts) {
     this.#parts = parts
@@ -44,16 +46,25 @@ export class Collection {
   }
 
   async #partition(partition: PartitionId, directory: Directory, signal: AbortSignal): Promise<void> {
-    const { replica, reported, storage, clock, hybrid, clockBoundMs } = this.#parts
+    const { replica, reported, storage, indexes, clock, hybrid, clockBoundMs } = this.#parts
     if (replica.isFilling(partition) || storage.memtable.count(partition) === 0) return
     const own = await replica.syncedClock(partition)
     const stable = reported.stable(partition, directory, own)
     if (stable === null) return
     const nowMs = msFromHybrid(hybrid.read(clock.now()))
+    const spentBeforeMs = nowMs - 2 * clockBoundMs
+    const state = `${indexes.tree(partition).rootHex} ${encodeClock(stable).toString('latin1')}`
+    const settled = this.#settled.get(partition)
+    if (settled?.state === state && settled.againAtMs >= spentBeforeMs) return
+    let isSettled = true
+    let againAtMs = Infinity
     let step = 0
     for (const entry of storage.memtable.each(partition)) {
       // A home may have become filling, or its storage another, while this pass slept: what was proof is none now.
-      this.#collected += replica.tend(entry, partition, stable, nowMs - 2 * clockBoundMs, nowMs - IDEMPOTENCY_WINDOW_MS)
+      const tended = replica.tend(entry, partition, stable, spentBeforeMs, nowMs - IDEMPOTENCY_WINDOW_MS)
+      this.#collected += tended.collected
+      isSettled &&= tended.isSettled
+      againAtMs = Math.min(againAtMs, tended.againAtMs)
       if (++step % STEP !== 0) continue
       await sleep(clock, 0, signal)
       if (
@@ -63,5 +74,8 @@ export class Collection {
       )
         return
     }
+    // What this pass itself took away has changed the root: the next one looks once more, finds nothing, and settles.
+    if (isSettled) this.#settled.set(partition, { state, againAtMs })
+    else this.#settled.delete(partition)
   }
 }

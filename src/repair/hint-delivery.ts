@@ -2,19 +2,16 @@
 // and when it is durable is storage's. Invariant: a hint is removed only after its home, by its current storage, acknowledged the very
 // revision that is held.
 
-import type { Directory } from '../core/membership/directory.ts'
-import type { Clock } from '../ports/clock.ts'
 import type { Peers } from '../link/peers.ts'
-import type { Replicas } from '../coordinator/replicas.ts'
 import type { Hint } from '../storage/hint-store.ts'
 import type { Storage } from '../storage/storage.ts'
 
 export interface HintDeliveryParts {
-  readonly directory: () => Directory | null
+  readonly self: string
   readonly storage: Storage
-  readonly replicas: Replicas
   readonly peers: Peers
-  readonly clock: Clock
+  /** Merges the hint at its home; true: the home's current storage acknowledged it, as durable as the bucket asks. */
+  readonly send: (hint: Hint, budgetMs: number) => Promise<boolean>
   readonly budgetMs: number
   /** Hints on their way to one member at a time. */
   readonly concurrency: number
@@ -34,12 +31,12 @@ export class HintDelivery {
 
   /** Delivers what the target grants now. Resolves with whether something is left. Never rejects. */
   async deliver(target: string): Promise<boolean> {
-    const { storage, replicas, peers, budgetMs } = this.#parts
+    const { self, storage, peers, budgetMs } = this.#parts
     const pendingBytes = storage.hints.stats().perTarget.find((entry) => entry.target === target)?.bytes ?? 0
-    if (pendingBytes === 0 || !replicas.reachable(target)) return pendingBytes > 0
+    if (pendingBytes === 0 || (target !== self && !peers.reachable(target))) return pendingBytes > 0
     let granted: number
     try {
-      if (target === this.#parts.directory()?.self) granted = pendingBytes
+      if (target === self) granted = pendingBytes
       else {
         const { reply } = await peers.request(target, { type: 'handoff', pendingBytes }, { budgetMs })
         if (reply.type === 'refused') return true
@@ -58,14 +55,8 @@ export class HintDelivery {
   }
 
   async #deliverOne(hint: Hint): Promise<boolean> {
-    const { replicas, clock, budgetMs, storage } = this.#parts
-    const directory = this.#parts.directory()
-    if (!directory) return false
-    const durable = directory.settingsOf(hint.bucket).settings.durability === 'durable'
-    const name = { partition: hint.partition, bucket: hint.bucket, key: hint.key }
-    const write = { name, view: hint.view, intent: 'handoff', durable } as const
-    const answer = await replicas.write(hint.target, write, null, clock.monotonic() + budgetMs)
-    if (answer.type !== 'written') return false
+    const { send, budgetMs, storage } = this.#parts
+    if (!(await send(hint, budgetMs))) return false
     storage.hints.remove(hint)
     this.#delivered++
     return true

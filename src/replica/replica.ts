@@ -72,6 +72,15 @@ export interface Look {
   readonly filling: boolean
 }
 
+export interface Tended {
+  /** Versions taken away. */
+  readonly collected: number
+  /** Nothing is left to do before the record or what is stable changes, or before `againAtMs`. */
+  readonly isSettled: boolean
+  /** The next deadline in the record; Infinity where there is none. */
+  readonly againAtMs: number
+}
+
 export class Replica {
   readonly #storage: Storage
   readonly #indexes: PartitionIndexes
@@ -206,7 +215,9 @@ export class Replica {
       return this.mergeExchanged(name, view, peerClock, conflict).changed
     }
     if (entry) return this.mergeExchanged(name, view, undefined, conflict).changed
-    const lost = view.versions.filter((version) => version.content !== null && version.deadlineMs === null)
+    // Expired versions may have been collected here a little earlier than there.
+    const spentBeforeMs = this.#nowMs() + 2 * this.#limits.clockBoundMs
+    const lost = view.versions.filter((v) => isLive(v, spentBeforeMs))
     if (lost.length === 0) return false
     const clock = this.#storage.clockOf(name.partition)
     const merged = mergeIntoRecord(undefined, clock.subtract(view.seen), view, conflict)
@@ -223,8 +234,8 @@ export class Replica {
   // ── upkeep ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Shrinks one record as far as `stable` (dots that every home has reported) allows, and collects what is spent.
-   * Returns how many versions were collected.
+   * Shrinks one record as far as `stable` (dots that every home has reported) allows, and collects what is spent: deletions, and
+   * versions whose deadline was before `spentBeforeMs`.
    */
   tend(
     entry: MemtableEntry,
@@ -232,17 +243,19 @@ export class Replica {
     stable: DotSet,
     spentBeforeMs: number,
     forgetTagsBeforeMs: number,
-  ): number {
+  ): Tended {
     const record = decodeRecord(entry.bytes)
     const clock = this.#storage.clockOf(partition)
     const isSpent = (v: Version): boolean =>
       v.content === null || (v.deadlineMs !== null && v.deadlineMs < spentBeforeMs)
     const collected = collect(record, clock, stable, isSpent)
     const next = collected && strip(collected, clock, stable, forgetTagsBeforeMs)
-    if (next === record) return 0
-    const gone = record.versions.length - (next?.versions.length ?? 0)
-    this.#put({ partition, bucket: entry.bucket, key: entry.key }, entry, record, next, [])
-    return gone
+    if (next !== record) this.#put({ partition, bucket: entry.bucket, key: entry.key }, entry, record, next, [])
+    return {
+      collected: record.versions.length - (next?.versions.length ?? 0),
+      isSettled: next === null || (next.span === null && next.past.isEmpty && !next.versions.some(isSpent)),
+      againAtMs: next?.versions.reduce((least, v) => Math.min(least, v.deadlineMs ?? Infinity), Infinity) ?? Infinity,
+    }
   }
 
   /**

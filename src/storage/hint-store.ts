@@ -126,7 +126,8 @@ export class HintStore {
 
   /** Whether any hint is for a key of this bucket. */
   holdsBucket(bucket: string): boolean {
-    for (const { hints } of this.#queues.values()) for (const hint of hints.values()) if (hint.bucket === bucket) return true
+    for (const { hints } of this.#queues.values())
+      for (const hint of hints.values()) if (hint.bucket === bucket) return true
     return false
   }
 

@@ -215,7 +215,7 @@ export class MapMemtable implements Memtable {
     let table = this.#tables.get(partition)
     if (!table) this.#tables.set(partition, (table = new PartitionTable()))
     let keys = table.buckets.get(bucket)
-    if (!keys) table.buckets.set(bucket, (keys = new Map()))
+    if (!keys) table.buckets.set(bucket, (keys = new Map<string, Slot>()))
     const slot = keys.get(key)
     if (slot) {
       const grown = bytes.length - (slot.bytes?.length ?? 0)

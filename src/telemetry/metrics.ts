@@ -2,6 +2,7 @@
 // who serves the text nor what a key is. Invariant: labels are members, routes and status classes, never a bucket's key.
 
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { QuorateError } from '../errors.ts'
 import { flattenStats } from './flatten-stats.ts'
 import { histogramText } from './histogram-text.ts'
 import { RouteLatency } from './latency.ts'
@@ -54,6 +55,16 @@ const STATS_MAX = 2000
 
 /** Names that have labels or another meaning here: a figure of the same name is left out. */
 const OWN_LABELS = /^quorate_(?:build_info|ready|hints?_|http_|repair_)/
+
+/** A node that has not started has no figures; its process has, and those are wanted just then. */
+function unlessClosed<T>(read: () => T): T | null {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof QuorateError) return null
+    throw error
+  }
+}
 
 export function createMetrics(source: MetricsSource): Metrics {
   const registry = new Registry()
@@ -158,9 +169,9 @@ export function createMetrics(source: MetricsSource): Metrics {
     },
     scrape: async () => {
       gauge('quorate_ready', '1 when this node serves.').set(source.readiness().ready ? 1 : 0)
-      readHints()
-      readRepair()
-      const histograms = `\n${httpText()}${readStats()}`
+      unlessClosed(readHints)
+      unlessClosed(readRepair)
+      const histograms = `\n${httpText()}${unlessClosed(readStats) ?? ''}`
       return (await registry.metrics()) + histograms
     },
   }

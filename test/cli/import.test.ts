@@ -91,6 +91,13 @@ describe('import', () => {
     expect(new Set([...tags.values()].flatMap((of) => [...of])).size).toBe(500)
   })
 
+  it('gives an item the same idempotency key in a run that goes on', async () => {
+    reply = () => ({ status: 204 })
+    for (let time = 0; time < 2; time++) await importText('[{"key":"a"},{"key":"b"}]', '--run', 'r1')
+    const tags = node.seen.map((one) => `${one.url} ${String(one.headers['idempotency-key'])}`)
+    expect(tags.toSorted()).toEqual(['/a r1-0', '/a r1-0', '/b r1-1', '/b r1-1'].map((tag) => `/v1/kv/b${tag}`))
+  })
+
   it('retries neither a refusal nor a bad item, tells both, and exits with 1', async () => {
     reply = ({ url }) => (url.endsWith('/big') ? problem(413, 'value-too-large') : { status: 204 })
     const { status, stdout, stderr } = await importText('[{"id":"a"},{"id":"big"},{"no":1}]', '--key-field', 'id')

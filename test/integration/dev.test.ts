@@ -163,6 +163,22 @@ describe.skipIf(!nodeExists)('quorate dev', { timeout: 180_000 }, () => {
     await noneLeft(cluster)
   })
 
+  it('ends with its nodes when it runs through npm and npm is told to stop', async () => {
+    const args = ['dev', '--nodes', '1', '--base-port', String(await freeBasePort(1)), '--memory']
+    const npm = spawn('npm', ['run', '-s', 'quorate', '--', ...args], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    started.push(npm)
+    let stdout = ''
+    npm.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+    await until('ready', () => stdout.includes('Ctrl-C'), READY_MS)
+    const pid = Number(/pid=(\d+)/.exec(stdout)?.[1])
+    expect(alive(pid)).toBe(true)
+    npm.kill('SIGTERM')
+    await until('the node has ended', () => !alive(pid), 20_000)
+  })
+
   it('says which port is taken and exits with 1', async () => {
     const basePort = await freeBasePort(2)
     const taken = createServer()

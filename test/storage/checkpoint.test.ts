@@ -7,8 +7,11 @@ describe('checkpoints', () => {
     const disk = new CrashDisk()
     const storage = await openStorage(disk, { segmentBytesMax: 20_000, checkpointBytesMin: 50_000 })
     for (let i = 0; i < 3000; i++) {
-      const lsn = storage.putRecord(16 + (i % 3) * 16, 'b', `k${i % 40}`, Buffer.alloc(300, i), [{ life: LIFE, counter: i + 1 }])
-      if (i % 7 === 0) storage.hints.add('n2', { bucket: 'b', key: `k${i % 40}`, partition: 16 }, 'siblings', viewOf(i + 1))
+      const lsn = storage.putRecord(16 + (i % 3) * 16, 'b', `k${i % 40}`, Buffer.alloc(300, i), [
+        { life: LIFE, counter: i + 1 },
+      ])
+      if (i % 7 === 0)
+        storage.hints.add('n2', { bucket: 'b', key: `k${i % 40}`, partition: 16 }, 'siblings', viewOf(i + 1))
       if (i % 11 === 0) storage.putRecord(16, 'b', `k${(i + 3) % 40}`, null, [])
       if (i % 5 === 0) await storage.synced(lsn)
     }
@@ -31,19 +34,24 @@ describe('checkpoints', () => {
   it('publishes nothing that the log has not synced', async () => {
     const disk = new CrashDisk()
     const storage = await openStorage(disk, { checkpointBytesMin: 1000 })
-    await storage.synced(storage.putRecord(16, 'b', 'k', Buffer.alloc(2000), []))
-    let renamed = false
-    disk.fault = (operation, name) => {
-      // A write that comes in between the blocks, as long as the checkpoint is being written.
-      if (operation === 'append' && name.endsWith('.tmp') && name.startsWith('checkpoint')) {
-        storage.putRecord(16, 'b', `late ${storage.lastLsn}`, Buffer.alloc(10), [])
+    const names = (): string[] => [...disk.names.keys()].filter((name) => name.startsWith('checkpoint-'))
+    const blocked = Promise.withResolvers<void>()
+    let begun = false
+    disk.delay = (operation, name) => {
+      // A write that the checkpoint will contain, while the log's disk is slow.
+      if (operation === 'append' && name.startsWith('checkpoint') && !begun) {
+        begun = true
+        storage.putRecord(16, 'b', 'late', Buffer.alloc(10), [])
       }
-      if (operation === 'rename' && name.startsWith('checkpoint')) {
-        renamed = true
-        expect(storage.syncedLsn).toBe(storage.lastLsn)
-      }
+      return begun && operation === 'sync' && name.startsWith('log') ? blocked.promise : Promise.resolve()
     }
-    while (!renamed) await Promise.resolve()
+    await storage.synced(storage.putRecord(16, 'b', 'k', Buffer.alloc(2000), []))
+    for (let i = 0; i < 1000; i++) await Promise.resolve()
+    expect(names()).toEqual(['checkpoint-00000002.tmp'])
+    blocked.resolve()
+    await storage.synced(storage.lastLsn)
+    for (let i = 0; i < 1000; i++) await Promise.resolve()
+    expect(names()).toEqual(['checkpoint-00000002'])
   })
 
   it('gives up for lack of space without failing the log, and says that it is full', async () => {
@@ -51,7 +59,8 @@ describe('checkpoints', () => {
     const storage = await openStorage(disk, { checkpointBytesMin: 1000 })
     let room = false
     disk.fault = (operation, name) => {
-      if (!room && operation === 'append' && name.startsWith('checkpoint')) throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+      if (!room && operation === 'append' && name.startsWith('checkpoint'))
+        throw Object.assign(new Error('full'), { code: 'ENOSPC' })
     }
     const put = (): Promise<void> => storage.synced(storage.putRecord(16, 'b', 'k', Buffer.alloc(500), []))
     for (let i = 0; i < 8; i++) await put()

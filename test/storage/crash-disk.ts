@@ -5,7 +5,17 @@ import type { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { SimulatedFile, systemError } from '../../src/simulator/simulated-file.ts'
 
 export type Image = ReadonlyMap<string, Uint8Array>
-export type Operation = 'list' | 'open' | 'rename' | 'remove' | 'syncDirectory' | 'append' | 'read' | 'sync' | 'truncate' | 'close'
+export type Operation =
+  | 'list'
+  | 'open'
+  | 'rename'
+  | 'remove'
+  | 'syncDirectory'
+  | 'append'
+  | 'read'
+  | 'sync'
+  | 'truncate'
+  | 'close'
 
 export class CrashDisk implements Disk {
   names: Map<string, SimulatedFile> = new Map<string, SimulatedFile>()
@@ -17,6 +27,8 @@ export class CrashDisk implements Disk {
   dieAt: number = Infinity
   /** Throws to make an operation fail. */
   fault: (operation: Operation, name: string) => void = () => {}
+  /** Holds an operation back until the promise resolves. */
+  delay: (operation: Operation, name: string) => Promise<void> = () => Promise.resolve()
 
   static of(image: Image): CrashDisk {
     const disk = new CrashDisk()
@@ -31,8 +43,9 @@ export class CrashDisk implements Disk {
 
   /** What the next start finds; without `random` the least: nothing that was not synced. */
   powerCut(random?: SeededRandom): CrashDisk {
-    const kept = random ? random.integer(0, this.#changes.length + 1) : 0
-    for (const change of this.#changes.slice(0, kept)) change(this.#durable)
+    // Without a sync of the directory a later change of names may outlive an earlier one.
+    const survival = random ? random.pick([0, 0.5, 1]) : 0
+    for (const change of this.#changes) if (random?.chance(survival)) change(this.#durable)
     const image = new Map<string, Uint8Array>()
     for (const [name, file] of this.#durable) {
       if (random) file.loseUnsynced(random)
@@ -44,7 +57,7 @@ export class CrashDisk implements Disk {
   async #operate<T>(operation: Operation, name: string, act: () => T): Promise<T> {
     if (++this.operations >= this.dieAt) return new Promise(() => {})
     this.counts[operation] = (this.counts[operation] ?? 0) + 1
-    await Promise.resolve()
+    await this.delay(operation, name)
     if (this.operations >= this.dieAt) return new Promise(() => {})
     this.fault(operation, name)
     return act()

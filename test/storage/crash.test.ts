@@ -15,7 +15,8 @@ function change(storage: Storage, random: SeededRandom): void {
   const address = { bucket: 'b', key, partition }
   const target = random.pick(['n1', 'n2', 'n3'])
   const kind = random.integer(0, 20)
-  if (kind < 9) storage.putRecord(partition, 'b', key, Buffer.alloc(random.pick([1, 30, 700, 6000]), random.integer(0, 255)), [dot])
+  if (kind < 9)
+    storage.putRecord(partition, 'b', key, Buffer.alloc(random.pick([1, 30, 700, 6000]), random.integer(0, 255)), [dot])
   else if (kind < 12) storage.putRecord(partition, 'b', key, null, random.chance(0.5) ? [dot] : [])
   else if (kind < 13) storage.joinClock(partition, DotSet.of(dot, { life: LIFE, counter: dot.counter + 1 }))
   else if (kind < 14) storage.replaceClock(partition, DotSet.of(dot))
@@ -37,7 +38,10 @@ async function history(seed: number): Promise<{ crashes: number; checkpoints: nu
   let synced = 0
   let identity: string | null = null
   const totals = { crashes: 0, checkpoints: 0, torn: 0 }
-  const options = { segmentBytesMax: random.pick([300, 3000, 50_000]), checkpointBytesMin: random.pick([1000, 20_000, 1 << 30]) }
+  const options = {
+    segmentBytesMax: random.pick([300, 3000, 50_000]),
+    checkpointBytesMin: random.pick([1000, 20_000, 1 << 30]),
+  }
   for (let run = 0; run < 12; run++) {
     disk.dieAt = random.chance(0.8) ? random.integer(1, random.pick([12, 60, 400])) : Infinity
     let opened: Storage | null = null
@@ -53,7 +57,9 @@ async function history(seed: number): Promise<{ crashes: number; checkpoints: nu
       identity = storage.identity
       const content = contentOf(storage)
       const found = possible.lastIndexOf(content)
-      expect(found, `seed ${seed}, run ${run}: a state that never was, or less than was synced`).toBeGreaterThanOrEqual(synced)
+      expect(found, `seed ${seed}, run ${run}: a state that never was, or less than was synced`).toBeGreaterThanOrEqual(
+        synced,
+      )
       possible = [content]
       synced = 0
       totals.torn += storage.recovery.tornBytes > 0 ? 1 : 0
@@ -63,7 +69,8 @@ async function history(seed: number): Promise<{ crashes: number; checkpoints: nu
         if (storage.lastLsn === before) continue
         possible.push(contentOf(storage))
         const index = possible.length - 1
-        if (random.chance(0.5)) void storage.synced(storage.lastLsn).then(() => alive && (synced = Math.max(synced, index)))
+        if (random.chance(0.5))
+          void storage.synced(storage.lastLsn).then(() => alive && (synced = Math.max(synced, index)))
         if (random.chance(0.4)) await settle(random.integer(1, 60))
       }
       if (random.chance(0.3)) {
@@ -94,39 +101,43 @@ describe('crashes', () => {
     expect(totals.torn).toBeGreaterThan(4)
   }, 120_000)
 
-  it('at any operation of a small history', async () => {
-    for (let dieAt = 1; dieAt < 400; dieAt++) {
-      const disk = new CrashDisk()
-      disk.dieAt = dieAt
-      const contents = [contentOf(await openStorage(null))]
-      let synced = 0
-      let done = false
-      const run = async (): Promise<void> => {
-        const random = new SeededRandom('small')
-        for (let start = 0; start < 3; start++) {
-          const storage = await openStorage(disk, { segmentBytesMax: 2000, checkpointBytesMin: 3000 })
-          for (let i = 0; i < 12; i++) {
-            change(storage, random)
-            contents.push(contentOf(storage))
-            const index = contents.length - 1
-            if (i % 2 === 1) await storage.synced(storage.lastLsn).then(() => (synced = index))
+  it.each(['killed', 'power cut, all lost', 'power cut 1', 'power cut 2', 'power cut 3'])(
+    'at any operation of a small history: %s',
+    async (how) => {
+      for (let dieAt = 1; dieAt < 400; dieAt++) {
+        const disk = new CrashDisk()
+        disk.dieAt = dieAt
+        const contents = [contentOf(await openStorage(null))]
+        let synced = 0
+        let done = false
+        const run = async (): Promise<void> => {
+          const random = new SeededRandom('small')
+          for (let start = 0; start < 3; start++) {
+            const storage = await openStorage(disk, { segmentBytesMax: 2000, checkpointBytesMin: 3000 })
+            for (let i = 0; i < 12; i++) {
+              change(storage, random)
+              contents.push(contentOf(storage))
+              const index = contents.length - 1
+              if (i % 2 === 1) await storage.synced(storage.lastLsn).then(() => (synced = index))
+            }
+            await storage.close()
           }
-          await storage.close()
+          done = true
         }
-        done = true
-      }
-      void run()
-      await settle(3000)
-      for (const left of [CrashDisk.of(disk.image()), disk.powerCut()]) {
+        void run()
+        await settle(3000)
+        const chance = how.endsWith('lost') ? undefined : new SeededRandom(`${how} at ${dieAt}`)
+        const left = how === 'killed' ? CrashDisk.of(disk.image()) : disk.powerCut(chance)
         const storage = await openStorage(left)
         expect(storage.recovery.damaged, `died at ${dieAt}`).toEqual([])
         expect(contents.lastIndexOf(contentOf(storage)), `died at ${dieAt}`).toBeGreaterThanOrEqual(synced)
         expect([...left.names.keys()].filter((name) => name.endsWith('.tmp'))).toEqual([])
+        if (done) return
       }
-      if (done) return
-    }
-    expect.unreachable('the history never ended')
-  }, 60_000)
+      expect.unreachable('the history never ended')
+    },
+    60_000,
+  )
 
   it('a sync that failed may have left its batch in the page cache only: it is written again', async () => {
     const disk = new CrashDisk()

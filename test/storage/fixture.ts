@@ -19,11 +19,20 @@ export const CLOCK: Clock = {
 export const LIFE = 'a1b2c3d4e5f60718'
 export const OTHER_LIFE = '0011223344556677'
 
-export function openStorage(disk: Disk | null, options: Partial<StorageOptions> & { seed?: number } = {}): Promise<Storage> {
+export function openStorage(
+  disk: Disk | null,
+  options: Partial<StorageOptions> & { seed?: number } = {},
+): Promise<Storage> {
   const random: SeededRandom = new Seeded(options.seed ?? 1)
   return Storage.open({
-    disk, clock: CLOCK, random, logger: SILENT_LOGGER,
-    segmentBytesMax: 1 << 20, checkpointBytesMin: 1 << 30, hintBytesMax: 1 << 20, bytesMax: 1 << 30,
+    disk,
+    clock: CLOCK,
+    random,
+    logger: SILENT_LOGGER,
+    segmentBytesMax: 1 << 20,
+    checkpointBytesMin: 1 << 30,
+    hintBytesMax: 1 << 20,
+    bytesMax: 1 << 30,
     ...options,
   })
 }
@@ -34,14 +43,19 @@ export function contentOf(storage: Storage): string {
   for (const partition of storage.partitions()) {
     lines.push(`${partition} ${storage.clockOf(partition)}`)
     for (const { bucket, key, bytes } of storage.memtable.scan(partition, null)) {
-      lines.push(`${partition} ${bucket}/${key} ${bytes.length > 64 ? `${bytes.length}×${bytes[0]}` : bytes.toString('hex')}`)
+      lines.push(
+        `${partition} ${bucket}/${key} ${bytes.length > 64 ? `${bytes.length}×${bytes[0]}` : bytes.toString('hex')}`,
+      )
     }
   }
-  for (const name of storage.catalogNames('')) lines.push(`${name}=${Buffer.from(storage.catalog(name) ?? []).toString('hex')}`)
+  for (const name of storage.catalogNames(''))
+    lines.push(`${name}=${Buffer.from(storage.catalog(name) ?? []).toString('hex')}`)
   for (const target of storage.hints.targets()) {
     for (const hint of storage.hints.next(target, Infinity)) {
       const dots = hint.view.versions.map((v) => `${v.dot.life}-${v.dot.counter}`)
-      lines.push(`for ${target} ${hint.partition} ${hint.bucket}/${hint.key} ${hint.conflict} ${dots} ${hint.view.seen}`)
+      lines.push(
+        `for ${target} ${hint.partition} ${hint.bucket}/${hint.key} ${hint.conflict} ${dots} ${hint.view.seen}`,
+      )
     }
   }
   return lines.join('\n')

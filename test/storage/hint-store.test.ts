@@ -3,7 +3,11 @@ import type { Hint } from '../../src/storage/hint-store.ts'
 import { CrashDisk } from './crash-disk.ts'
 import { contentOf, openStorage, OTHER_LIFE, viewOf } from './fixture.ts'
 
-const address = (key: string): { bucket: string; key: string; partition: number } => ({ bucket: 'b', key, partition: 16 })
+const address = (key: string): { bucket: string; key: string; partition: number } => ({
+  bucket: 'b',
+  key,
+  partition: 16,
+})
 const countersOf = (hint: Hint | undefined): number[] => hint?.view.versions.map((v) => v.dot.counter) ?? []
 
 describe('hint store', () => {
@@ -63,16 +67,27 @@ describe('hint store', () => {
     for (let i = 0; i < 10; i++) hints.add('n2', address(`k${i}`), 'siblings', viewOf(i + 1))
     hints.add('n1', address('k3'), 'lww', viewOf(50))
     const pages: string[][] = []
-    for (let after: number | undefined = 0; ; ) {
+    for (let after: number | undefined = 0; ;) {
       const page = hints.next('n2', 350, after)
       after = page.at(-1)?.position
       if (after === undefined) break
       pages.push(page.map((hint) => hint.key))
     }
     expect(pages.length).toBeGreaterThan(2)
-    expect(pages.flat()).toEqual([...'0123456789'].map((i) => `k${i}`))
-    expect(hints.get(address('k3')).map((hint) => [hint.target, hint.conflict]).sort()).toEqual([['n1', 'lww'], ['n2', 'siblings']])
-    expect(hints.stats().perTarget.map(({ target, count }) => [target, count])).toEqual([['n1', 1], ['n2', 10]])
+    expect(pages.flat()).toEqual(Array.from({ length: 10 }, (_, i) => `k${i}`))
+    expect(
+      hints
+        .get(address('k3'))
+        .map((hint) => [hint.target, hint.conflict])
+        .sort(),
+    ).toEqual([
+      ['n1', 'lww'],
+      ['n2', 'siblings'],
+    ])
+    expect(hints.stats().perTarget.map(({ target, count }) => [target, count])).toEqual([
+      ['n1', 1],
+      ['n2', 10],
+    ])
     expect(hints.dropTarget('n2')).toMatchObject({ count: 10 })
     expect(hints.dropTarget('n2')).toBeNull()
     expect(hints.targets()).toEqual(['n1'])

@@ -6,9 +6,11 @@ import { MapMemtable, type MemtableEntry } from '../../src/storage/memtable.ts'
 
 type Change = { readonly bucket: string; readonly key: string; readonly size: number | null }
 
+const KEYS = ['k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't']
+
 const CHANGE: fc.Arbitrary<Change> = fc.record({
   bucket: fc.constantFrom('a', 'b', ''),
-  key: fc.constantFrom(...'klmnopqrst'),
+  key: fc.constantFrom(...KEYS),
   size: fc.option(fc.nat(20), { freq: 3 }),
 })
 
@@ -47,7 +49,12 @@ describe('memtable', () => {
         }
         const all = [...model.values()]
         const bytes = all.reduce((sum, { bucket, key, size }) => sum + bucket.length + key.length + (size ?? 0), 0)
-        expect([table.totalKeys, table.count(1), table.totalBytes, table.bytesOf(1)]).toEqual([all.length, all.length, bytes, bytes])
+        expect([table.totalKeys, table.count(1), table.totalBytes, table.bytesOf(1)]).toEqual([
+          all.length,
+          all.length,
+          bytes,
+          bytes,
+        ])
         expect(table.countBucket('b')).toBe(all.filter(({ bucket }) => bucket === 'b').length)
         expect(table.partitions()).toEqual(all.length > 0 ? [1] : [])
       }),
@@ -59,8 +66,8 @@ describe('memtable', () => {
       fc.property(fc.array(fc.array(CHANGE, { maxLength: 4 }), { maxLength: 40 }), (steps) => {
         const table = new MapMemtable()
         const model = new Map<string, Change>()
-        for (const key of 'klmnopqrst') apply(table, model, { bucket: 'a', key, size: 3 })
-        const stable = new Set('klmnopqrst')
+        for (const key of KEYS) apply(table, model, { bucket: 'a', key, size: 3 })
+        const stable = new Set(KEYS)
         const seen: MemtableEntry[] = []
         let step = 0
         for (const entry of table.scan(1, null)) {
@@ -75,7 +82,9 @@ describe('memtable', () => {
         expect(new Set(keys).size).toBe(keys.length)
         for (const key of stable) expect(keys).toContain(`a/${key}`)
         for (let i = 1; i < seen.length; i++) {
-          expect(compareHash64((seen[i - 1] as MemtableEntry).hash, (seen[i] as MemtableEntry).hash)).toBeLessThanOrEqual(0)
+          expect(
+            compareHash64((seen[i - 1] as MemtableEntry).hash, (seen[i] as MemtableEntry).hash),
+          ).toBeLessThanOrEqual(0)
         }
       }),
     )

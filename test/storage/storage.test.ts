@@ -71,7 +71,8 @@ describe('storage', () => {
     await storage.synced(storage.putRecord(16, 'b', 'k', Buffer.from('lone'), []))
     expect((disk.counts.sync ?? 0) - before).toBe(1)
     const waits: Promise<void>[] = []
-    for (let i = 0; i < 1000; i++) waits.push(storage.synced(storage.putRecord(16, 'b', `k${i}`, Buffer.from('burst'), [])))
+    for (let i = 0; i < 1000; i++)
+      waits.push(storage.synced(storage.putRecord(16, 'b', `k${i}`, Buffer.from('burst'), [])))
     await Promise.all(waits)
     expect((disk.counts.sync ?? 0) - before).toBe(2)
     expect(storage.stats).toMatchObject({ batches: 2, entries: 1001, batchEntriesMax: 1000, pendingBytes: 0 })

@@ -10,6 +10,7 @@ import { print, say, styled, type CommandIo } from '../command-io.ts'
 import { CommandError, EXIT } from '../exit-status.ts'
 import { portsInUse } from '../free-ports.ts'
 import { integer } from '../key-flags.ts'
+import { onNpmGone } from '../npm-parent.ts'
 
 interface DevFlags {
   readonly nodes: number
@@ -91,6 +92,7 @@ async function runCluster(nodePlans: readonly ChildNodePlan[], io: CommandIo, fl
     asked.resolve()
   }
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal)
+  const unwatch = onNpmGone(io.env, onSignal)
   const nodes = nodePlans.map((plan) => new ChildNode(plan, io.env, flags.verbose ? io.stderr : null))
   try {
     const allReady = Promise.all(nodes.map((node) => node.ready))
@@ -115,6 +117,7 @@ async function runCluster(nodePlans: readonly ChildNodePlan[], io: CommandIo, fl
     stopping = true
     const alive = nodes.filter((node) => node.running)
     const exits = await Promise.all(alive.map((node) => node.stop(STOP_DEADLINE_MS)))
+    unwatch()
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onSignal)
     const killed = alive.filter((_, index) => exits[index]?.signal === 'SIGKILL').map((node) => node.plan.name)
     if (killed.length > 0) say(io, `${killed.join(', ')} did not end in time and had to be killed`)

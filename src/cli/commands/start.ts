@@ -8,6 +8,7 @@ import { QuorateError } from '../../errors.ts'
 import { print, say, styled, type CommandIo } from '../command-io.ts'
 import type { ComposedNode } from '../compose-node.ts'
 import { CommandError, EXIT } from '../exit-status.ts'
+import { onNpmGone } from '../npm-parent.ts'
 import { addSettingFlags, configurationOf } from '../setting-flags.ts'
 import { packageVersion } from '../version.ts'
 
@@ -34,6 +35,7 @@ async function runNode(
   broken.promise.catch(() => {})
   const onSignal = (signal: NodeJS.Signals): void => stopAsked.resolve(signal)
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+  const unwatch = onNpmGone(io.env, () => stopAsked.resolve('npm is gone'))
   if (withParent && process.connected) {
     process.once('disconnect', () => stopAsked.resolve('its parent is gone'))
   }
@@ -55,6 +57,7 @@ async function runNode(
         styled(io.stderr, 'yellow', `${settings.name}: not everything was finished within ${settings.drainMs} ms`),
       )
   } finally {
+    unwatch()
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal)
     await Promise.race([node.stop(), deadline(2000)])
     // What still hangs (a connection that never ends) must not keep an ended node alive.

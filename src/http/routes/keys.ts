@@ -67,7 +67,7 @@ export function keyRoutes(app: FastifyInstance, node: NodeApi, limits: HttpLimit
   }
   const get = (request: KeyRequest, reply: FastifyReply): Promise<FastifyReply> => getKey(node, request, reply)
   app.get<KeyRoute>(url, { schema: GET_SCHEMA, exposeHeadRoute: false }, get)
-  app.head<KeyRoute>(url, { schema: HEAD_SCHEMA }, get)
+  app.head<KeyRoute>(url, { schema: HEAD_SCHEMA, config: { swagger: { exposeHeadRoute: true } } }, get)
   app.put<KeyRoute>(url, { schema: PUT_SCHEMA, onRequest }, (request, reply) => putKey(node, limits, request, reply))
   app.delete<KeyRoute>(url, { schema: DELETE_SCHEMA, onRequest }, (request, reply) => deleteKey(node, request, reply))
 }

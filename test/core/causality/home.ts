@@ -47,6 +47,8 @@ export interface Snapshot {
   readonly epoch: string
   readonly clock: DotSet
   readonly views: ReadonlyMap<string, View>
+  /** Every record is in it, not only those that the asker's clock seems to lack. */
+  readonly whole: boolean
 }
 
 /** The storages behind the names, as the sender of a write or a home knows them. */
@@ -101,9 +103,9 @@ export class Home {
   readonly rules: Rules
   readonly conflict: Conflict
   clock: DotSet = DotSet.empty()
-  records = new Map<string, KeyRecord>()
+  records: Map<string, KeyRecord> = new Map()
   storage: number = ++storages
-  table = new Map<string, number>()
+  table: Map<string, number> = new Map()
   #filling: { epoch: string; needs: Set<string> } | null = null
 
   constructor(name: string, names: readonly string[], rulesInForce: Rules = RULES, conflict: Conflict = 'siblings') {
@@ -154,11 +156,12 @@ export class Home {
   snapshotFor(asker: Home): Snapshot {
     this.table.set(asker.name, asker.storage)
     const views = new Map<string, View>()
+    const whole = asker.isFilling || this.rules.travels === RULES.travels
     for (const [key, record] of this.records) {
-      if (!asker.isFilling && !this.rules.travels(record, this.clock, asker.clock)) continue
+      if (!whole && !this.rules.travels(record, this.clock, asker.clock)) continue
       views.set(key, { versions: record.versions, seen: this.rules.contextOf(record, this.clock), deadTags: record.deadTags })
     }
-    return { from: this.name, filling: this.isFilling, epoch: asker.epoch, clock: this.clock.clone(), views }
+    return { from: this.name, filling: this.isFilling, epoch: asker.epoch, clock: this.clock.clone(), views, whole }
   }
 
   /** The full exchange. Returns whether it counted: nobody merges from a filling home. */
@@ -168,9 +171,7 @@ export class Home {
     for (const key of keys) {
       const view = snapshot.views.get(key)
       // A record that the sender lacks: all that its clock covers was superseded and collected there.
-      if (view || snapshot.views.size === 0 || this.rules.travels === RULES.travels) {
-        this.#merge(key, view ?? EMPTY_VIEW, snapshot.clock)
-      }
+      if (view || snapshot.whole) this.#merge(key, view ?? EMPTY_VIEW, snapshot.clock)
     }
     this.clock = this.clock.union(snapshot.clock)
     const fill = this.#filling

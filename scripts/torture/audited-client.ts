@@ -1,0 +1,145 @@
+// Puts, gets and deletes through whichever node serves, with every request and answer in the audit log, and every strict answer judged
+// as it comes. Decides how an answer is booked: done, refused, unknown. Knows no workload.
+
+import type { Audit, Outcome, Write } from './audit.ts'
+import type { Cluster } from './cluster.ts'
+import { type Answer, isStrict, kvPath, NoAnswer, problemCode } from './http-client.ts'
+import type { NodeProcess } from './node-process.ts'
+import type { Verdict } from './verdict.ts'
+
+export interface Done {
+  readonly outcome: Outcome
+  readonly context: string | null
+  readonly siblings: number
+  /** The problem's code, the status, or how the connection broke. */
+  readonly why: string
+}
+
+export interface Read {
+  readonly visible: readonly string[]
+  readonly context: string | null
+  readonly strict: boolean
+}
+
+export interface WriteOptions {
+  readonly context?: string | null
+  readonly idempotencyKey?: string
+  readonly sloppy?: boolean
+}
+
+const FILLER = 'abcdefghijklmnopqrstuvwxyz012345'
+
+export class AuditedClient {
+  readonly cluster: Cluster
+  readonly audit: Audit
+  readonly verdict: Verdict
+  readonly bucket: string
+
+  constructor(cluster: Cluster, audit: Audit, verdict: Verdict, bucket: string) {
+    this.cluster = cluster
+    this.audit = audit
+    this.verdict = verdict
+    this.bucket = bucket
+  }
+
+  anyNode(): NodeProcess {
+    const serving = this.cluster.serving
+    const node = serving[Math.floor(Math.random() * serving.length)]
+    return node ?? this.cluster.node(0)
+  }
+
+  async write(write: Write, options: WriteOptions, node: NodeProcess = this.anyNode()): Promise<Done> {
+    const headers: Record<string, string> = { 'quorate-timeout': '3000' }
+    if (options.context) headers['quorate-context'] = options.context
+    if (options.idempotencyKey !== undefined) headers['idempotency-key'] = options.idempotencyKey
+    if (options.sloppy === false) headers['quorate-sloppy'] = '?0'
+    const path = kvPath(this.bucket, write.key)
+    const { strict, ...done } = await this.#attempt(() =>
+      write.kind === 'put'
+        ? this.cluster.http.call(node.url, 'PUT', path, { headers, body: valueOf(write) })
+        : this.cluster.http.call(node.url, 'DELETE', path, { headers }),
+    )
+    return this.#booked(write, done, strict, options.idempotencyKey !== undefined)
+  }
+
+  /** An idempotent write is one write: what one attempt has settled no later one unsettles. */
+  #booked(write: Write, done: Done, strict: boolean, idempotent: boolean): Done {
+    const before = write.outcome
+    const outcome =
+      idempotent && before === 'unknown' && done.outcome === 'not-applied' ? 'unknown' : done.outcome
+    this.audit.end(write, outcome, strict)
+    this.verdict.count(`${write.kind}s ${done.outcome}`)
+    if (done.outcome !== 'acknowledged') this.verdict.count(`  because ${done.why}`)
+    return done
+  }
+
+  /** Null where it was not answered with a result. `context`: what the result must include. */
+  async read(key: string, options: { readonly context?: string | null; readonly node?: NodeProcess; readonly strictly?: boolean } = {}): Promise<Read | null> {
+    const { audit, verdict, cluster } = this
+    const node = options.node ?? this.anyNode()
+    const headers: Record<string, string> = { 'quorate-timeout': '3000' }
+    if (options.context) headers['quorate-context'] = options.context
+    if (options.strictly !== false) headers['quorate-sloppy'] = '?0'
+    const wanted = audit.freshNow(key)
+    const answer = await cluster.http.tryCall(node.url, 'GET', kvPath(this.bucket, key), { headers })
+    const visible = answer === null ? null : visibleOf(answer)
+    if (answer === null || visible === null) {
+      const why = answer === null ? 'no answer' : (problemCode(answer) ?? String(answer.status))
+      verdict.count('reads failed')
+      if (answer !== null && answer.status !== 503) verdict.violate(`${key}: a read through ${node.name} answered ${answer.status} ${why}`)
+      return null
+    }
+    const strict = isStrict(answer)
+    verdict.count(strict ? 'strict reads' : 'other reads')
+    if (strict) {
+      for (const wrong of audit.judge(key, visible, wanted)) verdict.violate(`strict read through ${node.name}: ${wrong}`)
+      audit.noteStrictRead(key, new Set(visible))
+    }
+    return { visible, context: answer.headers['quorate-context'] ?? null, strict }
+  }
+
+  async #attempt(send: () => Promise<Answer>): Promise<Done & { readonly strict: boolean }> {
+    let answer: Answer
+    try {
+      answer = await send()
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+      const outcome = error.sent ? 'unknown' : 'not-applied'
+      return { outcome, context: null, siblings: 0, why: error.sent ? 'the connection broke' : 'no connection', strict: false }
+    }
+    const { status, headers } = answer
+    const code = problemCode(answer)
+    if (status >= 500 && status !== 503 && status !== 507) this.verdict.violate(`a write was answered with ${status} ${code}`)
+    return {
+      outcome: status < 300 ? 'acknowledged' : outcomeOf(answer, code),
+      context: headers['quorate-context'] ?? null,
+      siblings: Number(headers['quorate-siblings'] ?? 0),
+      why: code ?? String(status),
+      strict: isStrict(answer),
+    }
+  }
+}
+
+function outcomeOf({ status, body }: Answer, code: string | null): Outcome {
+  if (status < 500 || code === 'not-ready') return 'not-applied'
+  return body.includes('"outcome":"not-applied"') ? 'not-applied' : 'unknown'
+}
+
+export function valueOf(write: Write): string {
+  // Sizes from a few bytes to some KiB, by the write's own name, so that a retry sends the same bytes.
+  const size = (write.id.length * 131 + write.saw.size * 17 + (write.id.codePointAt(write.id.length - 1) ?? 0) * 29) % 1500
+  return `${write.id}\n${FILLER.repeat(Math.ceil(size / FILLER.length)).slice(0, size)}`
+}
+
+/** The ids that an answer shows; null where it is no result. */
+export function visibleOf({ status, body }: Answer): readonly string[] | null {
+  if (status === 200) return [idOf(body.toString())]
+  if (status === 404) return []
+  if (status !== 300) return null
+  const listing = JSON.parse(body.toString()) as { readonly siblings: readonly { readonly text?: string }[] }
+  return listing.siblings.map((sibling) => idOf(sibling.text ?? '(no text)'))
+}
+
+function idOf(text: string): string {
+  return text.split('\n', 1)[0] ?? ''
+}

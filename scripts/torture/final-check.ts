@@ -1,0 +1,50 @@
+// The end of a run: every acknowledged write is read again at all its replicas, and the replicas are compared. Decides by the audit log.
+// Invariant: to be called when the cluster is quiet.
+
+import { type AuditedClient, visibleOf } from './audited-client.ts'
+import { type Answer, kvPath } from './http-client.ts'
+
+const AT_A_TIME = 16
+const COMPARED_THROUGH_EACH_NODE = 200
+
+export async function checkEverything(client: AuditedClient): Promise<void> {
+  const { cluster, audit, verdict } = client
+  const keys = audit.keys
+  verdict.figures['keys'] = keys.length
+  verdict.figures['acknowledged writes'] = audit.writes.filter((write) => write.outcome === 'acknowledged').length
+  const step = Math.max(1, Math.floor(keys.length / COMPARED_THROUGH_EACH_NODE))
+  await inParallel(keys, async (key, index) => {
+    const node = cluster.node(index % cluster.nodes.length)
+    const path = `${kvPath(client.bucket, key)}?explain=1`
+    const answer = await cluster.http.call(node.url, 'GET', path, { headers: { 'quorate-r': 'all' } })
+    const visible = visibleOf(answer)
+    if (visible === null) {
+      verdict.violate(`${key}: read at all replicas through ${node.name}: ${answer.status} ${answer.body.toString()}`)
+      return
+    }
+    for (const wrong of audit.judge(key, visible, audit.acknowledged(key))) verdict.violate(`in the end: ${wrong}`)
+    const replicas = new Set(versionsOfReplicas(answer))
+    verdict.hold(replicas.size <= 1, `${key}: replicas differ: ${answer.headers['quorate-explain']}`)
+    if (index % step !== 0) return
+    verdict.count('keys compared through each node')
+    const tags = (await cluster.fromEach(kvPath(client.bucket, key))).map(({ status, headers }) => `${status} ${headers['etag'] ?? ''}`)
+    verdict.hold(new Set(tags).size === 1, `${key}: nodes answer differently: ${tags.join(', ')}`)
+  })
+}
+
+/** What each replica said, by `?explain=1`. */
+function versionsOfReplicas({ headers }: Answer): string[] {
+  const explained = headers['quorate-explain'] ?? ''
+  return [...explained.matchAll(/answer="answered";versions="([^"]*)"/g)].map(([, text = '']) =>
+    text.split(' ').sort().join(' '),
+  )
+}
+
+export async function inParallel<T>(items: readonly T[], work: (item: T, index: number) => Promise<void>): Promise<void> {
+  let next = 0
+  await Promise.all(
+    Array.from({ length: Math.min(AT_A_TIME, items.length) }, async () => {
+      for (let index = next++; index < items.length; index = next++) await work(items[index] as T, index)
+    }),
+  )
+}

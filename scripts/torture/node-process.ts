@@ -1,0 +1,126 @@
+// One node as a real process with a directory and ports that outlive it: started, killed, started again, its directory wiped.
+// Decides nothing about clusters. Invariant: a process that was started is dead when `end` resolves, and dies with its parent.
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { until } from './waiting.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const READY_WITHIN_MS = 60_000
+/** What this shell says of its own nodes is not for these. */
+const WITHOUT_SETTINGS = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('QUORATE_')))
+
+export interface NodePlan {
+  readonly name: string
+  readonly clientPort: number
+  readonly peerPort: number
+  readonly dir: string
+  /** Arguments after `start`. */
+  readonly args: readonly string[]
+  readonly logFile: string
+}
+
+export interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+interface Run {
+  readonly child: ChildProcess
+  readonly exited: Promise<Exit>
+  stdout: string
+  exit: Exit | null
+}
+
+export class NodeProcess {
+  readonly plan: NodePlan
+  readonly url: string
+  #run: Run | null = null
+
+  constructor(plan: NodePlan) {
+    this.plan = plan
+    this.url = `http://127.0.0.1:${plan.clientPort}`
+  }
+
+  get name(): string {
+    return this.plan.name
+  }
+
+  get running(): boolean {
+    return this.#run !== null && this.#run.exit === null
+  }
+
+  get pid(): number | undefined {
+    return this.#run?.child.pid
+  }
+
+  /** Has printed its ready line since it was last started. */
+  get saidReady(): boolean {
+    return this.#run?.stdout.includes(`ready ${this.name} `) ?? false
+  }
+
+  /** How the last run ended; null while it runs. */
+  get exit(): Exit | null {
+    return this.#run?.exit ?? null
+  }
+
+  get exited(): Promise<Exit> {
+    return this.#run?.exited ?? Promise.resolve({ code: null, signal: null })
+  }
+
+  /** Starts it; does not wait. */
+  start(...moreArgs: string[]): void {
+    if (this.running) throw new Error(`${this.name} runs already`)
+    const log = openSync(this.plan.logFile, 'a')
+    const flags = ['--disable-warning=ExperimentalWarning']
+    const child = spawn(process.execPath, [...flags, MAIN, 'start', ...this.plan.args, ...moreArgs, '--with-parent'], {
+      stdio: ['ignore', 'pipe', log, 'ipc'],
+      env: WITHOUT_SETTINGS,
+    })
+    closeSync(log)
+    const exited = new Promise<Exit>((done) => {
+      child.once('exit', (code, signal) => {
+        run.exit = { code, signal }
+        done(run.exit)
+      })
+    })
+    const run: Run = { child, exited, stdout: '', exit: null }
+    child.stdout?.on('data', (chunk: Buffer) => (run.stdout += chunk.toString()))
+    this.#run = run
+  }
+
+  async ready(withinMs: number = READY_WITHIN_MS): Promise<void> {
+    await until(
+      () => `${this.name} is ready; its log ends:\n${this.logTail()}`,
+      () => this.saidReady || !this.running,
+      withinMs,
+      20,
+    )
+    if (!this.saidReady) throw new Error(`${this.name} ended before it was ready; its log ends:\n${this.logTail()}`)
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.running) this.#run?.child.kill(signal)
+  }
+
+  /** SIGKILL, and gone. */
+  async kill(): Promise<Exit> {
+    this.signal('SIGKILL')
+    return this.exited
+  }
+
+  /** Removes its directory; it must not run. */
+  wipe(): void {
+    if (this.running) throw new Error(`${this.name} still runs`)
+    rmSync(this.plan.dir, { recursive: true, force: true })
+  }
+
+  logTail(lines: number = 12): string {
+    try {
+      return readFileSync(this.plan.logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')
+    } catch {
+      return ''
+    }
+  }
+}

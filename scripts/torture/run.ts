@@ -1,0 +1,51 @@
+// `npm run torture -- <story> [--seconds N] [--short]`: runs one story, or all of them, against real processes and prints what it found.
+// Invariant: exit status 0 only when nothing was violated; interrupted, it takes its processes along.
+
+import { parseArgs } from 'node:util'
+import { kill } from './stories/kill.ts'
+import type { Story } from './verdict.ts'
+
+interface Entry {
+  readonly story: Story
+  readonly seconds: number
+}
+
+const STORIES: ReadonlyMap<string, Entry> = new Map([
+  ['kill', { story: kill, seconds: 180 }],
+])
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seconds: { type: 'string' }, short: { type: 'boolean', default: false } },
+})
+
+const names = positionals.length === 0 || positionals[0] === 'all' ? [...STORIES.keys()] : positionals
+const unknown = names.filter((name) => !STORIES.has(name))
+if (unknown.length > 0) {
+  console.error(`no story ${unknown.join(', ')}; there are: ${[...STORIES.keys()].join(', ')}, all`)
+  process.exit(2)
+}
+// The nodes end with their parent: their channel closes.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
+let violated = 0
+for (const name of names) {
+  const entry = STORIES.get(name)
+  if (entry === undefined) continue
+  const startedAt = performance.now()
+  const elapsed = (): string => `${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s`
+  const say = (line: string): void => console.log(`${elapsed()}  ${line}`)
+  console.log(`── ${name}`)
+  try {
+    const seconds = values.seconds === undefined ? (values.short ? Math.min(entry.seconds, 8) : entry.seconds) : Number(values.seconds)
+    const verdict = await entry.story({ seconds, short: values.short, say })
+    for (const [figure, value] of Object.entries(verdict.figures)) console.log(`  ${figure}: ${value}`)
+    for (const violation of verdict.violations) console.log(`  VIOLATED ${violation}`)
+    violated += verdict.violated
+    say(verdict.violated === 0 ? `${name}: nothing violated` : `${name}: ${verdict.violated} violations`)
+  } catch (error) {
+    violated++
+    say(`${name}: broke off: ${error instanceof Error ? error.stack : String(error)}`)
+  }
+}
+process.exitCode = violated === 0 ? 0 : 1

@@ -1,0 +1,55 @@
+// SIGKILL, again and again, of at most two of five nodes at a time, under writers of all kinds. Afterwards nothing that was acknowledged
+// may be missing, nothing superseded may be back, the replicas must be identical and the hints gone; strict answers are judged at once.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { Audit } from '../audit.ts'
+import { AuditedClient } from '../audited-client.ts'
+import { Cluster } from '../cluster.ts'
+import { checkEverything } from '../final-check.ts'
+import type { NodeProcess } from '../node-process.ts'
+import { type StoryOptions, Verdict } from '../verdict.ts'
+import { Workload } from '../workload.ts'
+
+const DOWN_MAX = 2
+const DOWN_MS = [300, 4000] as const
+const BETWEEN_MS = [200, 2500] as const
+
+export async function kill({ seconds, short, say }: StoryOptions): Promise<Verdict> {
+  const verdict = new Verdict()
+  await using cluster = await Cluster.start({ args: ['--log-level', 'warn'] })
+  say(`five nodes serve; data and logs in ${cluster.folder}`)
+  const client = new AuditedClient(cluster, new Audit(), verdict, 'torture')
+  const workload = new Workload(client, { clients: short ? 1 : 2, paceMs: short ? 10 : 5 })
+  const until = performance.now() + seconds * 1000
+  workload.begin()
+  const revivals = new Set<Promise<void>>()
+  while (performance.now() < until) {
+    await delay(between(BETWEEN_MS))
+    if (revivals.size >= DOWN_MAX) continue
+    const node = cluster.serving[Math.floor(Math.random() * cluster.serving.length)]
+    if (node === undefined) continue
+    await node.kill()
+    verdict.count('kills')
+    const revival = revive(node).catch((error: unknown) => verdict.violate(String(error)))
+    revivals.add(revival)
+    void revival.then(() => revivals.delete(revival))
+  }
+  await workload.end()
+  await Promise.all(revivals)
+  const faultsEndedAt = performance.now()
+  say('the faults are over; waiting for hints to drain and replicas to agree')
+  await cluster.quiet(short ? 60_000 : 180_000)
+  verdict.figures['seconds until quiet'] = ((performance.now() - faultsEndedAt) / 1000).toFixed(1)
+  await checkEverything(client)
+  return verdict
+}
+
+async function revive(node: NodeProcess): Promise<void> {
+  await delay(between(DOWN_MS))
+  node.start()
+  await node.ready()
+}
+
+function between([least, most]: readonly [number, number]): number {
+  return least + Math.random() * (most - least)
+}

@@ -1,0 +1,176 @@
+// What the clients know of every key: who wrote what on top of which context, with which outcome. The checkers judge by this and never
+// by what a node says of itself. Where a client cannot know (the dot of a write that broke off, what `latest` found), it is told what
+// left the coordinator. Invariant: a write is one record, however many attempts, dots and coordinators it had.
+
+import type { CausalContext } from '../core/causality/context-token.ts'
+import { type Dot, formatDot } from '../core/causality/dot.ts'
+import { DotSet } from '../core/causality/dot-set.ts'
+import type { Version } from '../core/causality/version.ts'
+import type { Conflict, View } from '../core/causality/view.ts'
+import type { BucketSettings } from '../core/membership/bucket-settings.ts'
+import type { PartitionId } from '../core/ring/partition.ts'
+import { claimOf } from './values.ts'
+
+/** `unknown`: may have been applied. `void`: answered as certainly not applied. */
+export type Fate = 'pending' | 'acknowledged' | 'unknown' | 'void'
+
+export class WriteRecord {
+  readonly id: string
+  readonly kind: 'put' | 'delete'
+  readonly startedAt: number
+  readonly ttlMs: number | null
+  /** What its client said that it had seen; null: the coordinator was to find out. */
+  readonly context: DotSet | null
+  /** Carries an idempotency key: its attempts have a dot each. */
+  readonly tagged: boolean
+  fate: Fate = 'pending'
+  /** Attempts without an outcome. */
+  open = 0
+  /** The first acknowledgement; Infinity: none. */
+  acknowledgedAt = Infinity
+  lastEndedAt = 0
+  /** The least W of an acknowledged attempt. */
+  required = Infinity
+  readonly acknowledgedDots: Dot[] = []
+  /** Of each attempt that was sent or acknowledged: everything that it supersedes. */
+  readonly attempts = new Map<string, { readonly dot: Dot; seen: DotSet; readonly stamp: number; readonly deadlineMs: number | null }>()
+
+  constructor(given: Pick<WriteRecord, 'id' | 'kind' | 'startedAt' | 'ttlMs' | 'context' | 'tagged'>) {
+    this.id = given.id
+    this.kind = given.kind
+    this.startedAt = given.startedAt
+    this.ttlMs = given.ttlMs
+    this.context = given.context
+    this.tagged = given.tagged
+  }
+
+  get dots(): readonly Dot[] {
+    return [...this.attempts.values()].map(({ dot }) => dot)
+  }
+
+  get stamp(): number {
+    return Math.max(0, ...[...this.attempts.values()].map(({ stamp }) => stamp))
+  }
+
+  isIn(set: DotSet): boolean {
+    for (const { dot } of this.attempts.values()) if (set.has(dot)) return true
+    return false
+  }
+
+  /** Whether some attempt of this write was made by somebody who had seen some attempt of the other. */
+  covers(other: WriteRecord): boolean {
+    if (other === this) return false
+    for (const { seen } of this.attempts.values()) if (other.isIn(seen)) return true
+    return false
+  }
+}
+
+export class KeyHistory {
+  readonly bucket: string
+  readonly key: string
+  readonly partition: PartitionId
+  readonly conflict: Conflict
+  readonly settings: BucketSettings
+  readonly writes: WriteRecord[] = []
+  readonly byDot = new Map<string, WriteRecord>()
+  /** All that strict operations which have ended must have in common with those that begin now. */
+  strict: DotSet = DotSet.empty()
+  /** Every acknowledged write that ended so far. */
+  acknowledged: DotSet = DotSet.empty()
+  /** Writes that a strict read called expired, by the time at which it ended. */
+  readonly expiredAt = new Map<WriteRecord, number>()
+  /** Strict reads prove nothing while a copy of this key is known to be lost unnoticed. */
+  suspended = false
+  suspendedAt = -1
+
+  constructor(given: Pick<KeyHistory, 'bucket' | 'key' | 'partition' | 'settings'>) {
+    this.bucket = given.bucket
+    this.key = given.key
+    this.partition = given.partition
+    this.settings = given.settings
+    this.conflict = given.settings.conflict
+  }
+
+  get name(): string {
+    return `${this.bucket}/${this.key}`
+  }
+
+  find(id: string): WriteRecord | undefined {
+    return this.writes.find((write) => write.id === id)
+  }
+
+  /** The write whose value this is; null: nobody's. */
+  writeOf(version: Version): WriteRecord | null {
+    const known = this.byDot.get(formatDot(version.dot))
+    if (version.content === null) return known ?? null
+    const claim = claimOf(version.content.bytes)
+    if (!claim || claim.bucket !== this.bucket || claim.key !== this.key) return null
+    return this.find(claim.writeId) ?? null
+  }
+
+  /** What left a coordinator for the replicas. */
+  noteSent(view: View, now: number): WriteRecord | null {
+    const [version] = view.versions
+    if (!version) return null
+    let write = this.writeOf(version)
+    if (!write && version.content === null) {
+      // A deletion's value names nobody: it is known by its dot alone.
+      write = new WriteRecord({ id: `deletion ${formatDot(version.dot)}`, kind: 'delete', startedAt: now, ttlMs: null, context: null, tagged: false })
+      write.fate = 'unknown'
+      this.writes.push(write)
+    }
+    if (!write) return null
+    this.noteAttempt(write, version.dot, view.seen, version.stamp, version.deadlineMs)
+    return write
+  }
+
+  noteAttempt(write: WriteRecord, dot: Dot, seen: DotSet, stamp: number, deadlineMs: number | null): void {
+    const name = formatDot(dot)
+    this.byDot.set(name, write)
+    const known = write.attempts.get(name)
+    if (known) known.seen = known.seen.union(seen)
+    else write.attempts.set(name, { dot, seen: seen.clone(), stamp, deadlineMs })
+  }
+
+  noteAcknowledged(write: WriteRecord, dot: Dot, now: number, required: number): void {
+    write.fate = 'acknowledged'
+    write.acknowledgedAt = Math.min(write.acknowledgedAt, now)
+    write.required = Math.min(write.required, required)
+    write.acknowledgedDots.push(dot)
+    this.acknowledged.add(dot)
+  }
+
+  /** Joined by every operation that ended strict. */
+  joinStrict(seen: DotSet): void {
+    this.strict.addAll(seen)
+  }
+}
+
+export class History {
+  readonly keys = new Map<string, KeyHistory>()
+  readonly #settingsOf: (bucket: string) => BucketSettings
+  readonly #partitionOf: (bucket: string, key: string) => PartitionId
+
+  constructor(settingsOf: (bucket: string) => BucketSettings, partitionOf: (bucket: string, key: string) => PartitionId) {
+    this.#settingsOf = settingsOf
+    this.#partitionOf = partitionOf
+  }
+
+  of(bucket: string, key: string): KeyHistory {
+    const name = `${bucket}/${key}`
+    let known = this.keys.get(name)
+    if (!known) {
+      known = new KeyHistory({ bucket, key, partition: this.#partitionOf(bucket, key), settings: this.#settingsOf(bucket) })
+      this.keys.set(name, known)
+    }
+    return known
+  }
+
+  ofBucket(bucket: string): KeyHistory[] {
+    return [...this.keys.values()].filter((key) => key.bucket === bucket)
+  }
+}
+
+export function seenBy(context: CausalContext | null): DotSet {
+  return context?.seen ?? DotSet.empty()
+}

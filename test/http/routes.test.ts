@@ -1,0 +1,212 @@
+// The routes beside those of one key: listing, buckets, cluster, process; and what unknown ones answer.
+
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { FastifyInstance, InjectOptions } from 'fastify'
+import { buildHttpApp } from '../../src/http/app.ts'
+import { FakeNode } from './fake-node.ts'
+
+let node: FakeNode
+let app: FastifyInstance
+
+beforeEach(async () => {
+  node = new FakeNode()
+  app = await buildHttpApp({ node, logger: null })
+})
+afterEach(async () => await app.close())
+
+const ask = async (
+  method: InjectOptions['method'],
+  url: string,
+  payload?: object | string,
+  headers: Record<string, string> = {},
+) => {
+  const answer = await app.inject({ method: method ?? 'GET', url, ...(payload !== undefined && { payload }), headers })
+  const type = String(answer.headers['content-type'])
+  const body = type.includes('json') ? answer.json<Record<string, unknown>>() : {}
+  return { status: answer.statusCode, headers: answer.headers, type, body, text: answer.body }
+}
+
+test('listing pages through a bucket', async () => {
+  for (const key of ['a1', 'a2', 'a3', 'b1'])
+    await app.inject({ method: 'PUT', url: `/v1/kv/list/${key}`, payload: 'x' })
+  const first = await ask('GET', '/v1/kv/list?prefix=a&limit=2')
+  expect(first).toMatchObject({
+    status: 200,
+    type: 'application/json',
+    body: { keys: ['a1', 'a2'], cursor: '2', more: true },
+  })
+  expect(first.headers['cache-control']).toBe('no-store')
+  expect((await ask('GET', '/v1/kv/list?prefix=a&limit=2&cursor=2')).body).toEqual({
+    keys: ['a3'],
+    cursor: null,
+    more: false,
+  })
+  expect((await ask('GET', '/v1/kv/list', undefined, { 'quorate-r': 'all' })).status).toBe(200)
+  expect(node.asked[0]).toMatchObject({ prefix: '', limit: 100, r: 'all' })
+  await ask('GET', '/v1/kv/list?prefix=%C3%A4')
+  expect(node.asked[0]).toMatchObject({ prefix: 'ä' })
+})
+
+test('listing refuses what it cannot mean', async () => {
+  for (const query of [
+    'limit=0',
+    'limit=1001',
+    'limit=x',
+    'limit=',
+    'limit=1e2',
+    'limit=1&limit=2',
+    'prefix=a&prefix=b',
+  ]) {
+    expect((await ask('GET', `/v1/kv/b?${query}`)).body['code'], query).toBe('bad-query')
+  }
+  expect((await ask('GET', '/v1/kv/b?prefix=%ff')).body['code']).toBe('bad-url')
+  expect((await ask('GET', '/v1/kv/b?cursor=nonsense')).body['code']).toBe('bad-cursor')
+  node.nextList = { type: 'quorum-not-met', partition: 7, required: 2, acknowledged: 1, cursor: 'c' }
+  expect((await ask('GET', '/v1/kv/b')).body).toMatchObject({
+    code: 'quorum-not-met',
+    partition: 7,
+    required: 2,
+    acknowledged: 1,
+    cursor: 'c',
+  })
+})
+
+test('buckets have defaults, take changes, and keep what is fixed', async () => {
+  expect((await ask('GET', '/v1/buckets/b')).body).toEqual({
+    n: 3,
+    r: 'quorum',
+    w: 'quorum',
+    sloppy: true,
+    conflict: 'siblings',
+    durability: 'durable',
+    ttlSeconds: null,
+    ttlJitter: 0,
+    eviction: false,
+    staleWhileRevalidateSeconds: 0,
+    negativeTtlSeconds: 0,
+  })
+  const changed = await ask('PUT', '/v1/buckets/b', { r: 1, ttlSeconds: 60 })
+  expect([changed.status, changed.body['r'], changed.body['ttlSeconds'], changed.body['n']]).toEqual([200, 1, 60, 3])
+  expect((await ask('GET', '/v1/buckets')).body).toMatchObject({
+    buckets: [{ name: 'b', configured: true, settings: { r: 1 } }],
+  })
+  expect((await ask('PUT', '/v1/buckets/b', { n: 2 })).body).toMatchObject({
+    code: 'bucket-fixed',
+    status: 409,
+    property: 'n',
+  })
+  expect((await ask('PUT', '/v1/buckets/b', { colour: 'red', n: 3 })).body).toMatchObject({
+    code: 'unknown-property',
+    status: 422,
+    properties: ['colour'],
+  })
+  for (const bad of [
+    { n: 0 },
+    { n: 16 },
+    { n: '3' },
+    { r: 'some' },
+    { ttlSeconds: -1 },
+    { ttlJitter: 2 },
+    { sloppy: 1 },
+  ]) {
+    expect((await ask('PUT', '/v1/buckets/b', bad)).body['code'], JSON.stringify(bad)).toBe('bad-body')
+  }
+  expect((await ask('PUT', '/v1/buckets/b', { w: 4 })).body['code']).toBe('bad-quorum')
+  const json = { 'content-type': 'application/json' }
+  for (const bad of ['', '{', '[]', 'null', '"x"', '{"__proto__": {}}']) {
+    expect((await ask('PUT', '/v1/buckets/b', bad, json)).body, bad).toMatchObject({ code: 'bad-body', status: 400 })
+  }
+  expect(
+    (await ask('PUT', '/v1/buckets/b', 'n=1', { 'content-type': 'application/x-www-form-urlencoded' })).status,
+  ).toBe(415)
+  node.nextBucket = { type: 'members-unreachable', members: ['node-2'] }
+  expect((await ask('PUT', '/v1/buckets/b', {})).body).toMatchObject({ status: 503, members: ['node-2'] })
+})
+
+test('the cluster, its ring, hints, repair and figures', async () => {
+  expect((await ask('GET', '/v1/cluster')).body).toMatchObject({
+    partitions: 64,
+    members: [{ name: 'node-0', status: 'self' }, {}, {}],
+  })
+  expect((await ask('GET', '/v1/ring')).body).toMatchObject({ partitions: 64, n: 3 })
+  expect((await ask('GET', '/v1/ring?n=2')).body).toMatchObject({ n: 2 })
+  expect((await ask('GET', '/v1/ring?n=16')).status).toBe(400)
+  expect((await ask('GET', '/v1/ring/b/a%2Fb')).body).toMatchObject({
+    preferenceList: ['node-0', 'node-1', 'node-2'],
+    partition: node.place('b', 'a/b').partition,
+  })
+  expect((await ask('GET', '/v1/hints')).body).toMatchObject({ hints: 2 })
+  expect((await ask('GET', '/v1/repair')).body).toMatchObject({ rounds: 4 })
+  expect((await ask('POST', '/v1/repair')).body).toMatchObject({ rounds: 5 })
+  expect((await ask('GET', '/v1/stats')).body).toMatchObject({ coordinator: { getsTotal: 7 } })
+})
+
+test('dev links are set in dev, and absent elsewhere', async () => {
+  const set = await ask('PUT', '/v1/dev/links', { cut: [['node-0', 'node-1']], dropRate: 0.5 })
+  expect(set.body).toEqual({ cut: [['node-0', 'node-1']], delayMs: 0, dropRate: 0.5 })
+  expect(node.links).toEqual(set.body)
+  expect((await ask('PUT', '/v1/dev/links', { cut: [['node-0']] })).status).toBe(400)
+  expect((await ask('PUT', '/v1/dev/links', { speed: 1 })).status).toBe(422)
+  node.devLinks = null
+  const outside = await buildHttpApp({ node, logger: null })
+  expect((await outside.inject({ method: 'PUT', url: '/v1/dev/links', payload: {} })).statusCode).toBe(404)
+  await outside.close()
+})
+
+test('health, readiness and metrics', async () => {
+  expect((await ask('GET', '/healthz')).status).toBe(200)
+  expect((await ask('GET', '/readyz')).status).toBe(200)
+  node.ready = { ready: false, reason: 'draining' }
+  expect((await ask('GET', '/healthz')).status).toBe(200)
+  expect(await ask('GET', '/readyz')).toMatchObject({ status: 503, body: { code: 'not-ready', reason: 'draining' } })
+  await app.inject({ method: 'GET', url: '/v1/kv/b/very-secret-key' })
+  const metrics = await ask('GET', '/metrics')
+  expect(metrics.type).toMatch(/^text\/plain; version=0\.0\.4/)
+  expect(metrics.text).toContain('quorate_ready 0\n')
+  expect(metrics.text).toMatch(
+    /quorate_http_request_duration_seconds_count\{method="GET",route="\/v1\/kv\/:bucket\/:key",class="5xx"\} 1\n/,
+  )
+  expect(metrics.text).not.toContain('very-secret')
+})
+
+test('unknown routes are 404, known ones without the method 405 with Allow', async () => {
+  for (const url of [
+    '/',
+    '/v1',
+    '/v1/kv',
+    '/v1/kv/b/k/x',
+    '/v1/batch',
+    '/docs',
+    '/console',
+    '/v1/transfers',
+    '/v1/hot-keys',
+    '/v1/cluster/plan',
+  ]) {
+    for (const method of ['GET', 'POST', 'PUT'] as const) {
+      const answer = await ask(method, url, method === 'GET' ? undefined : 'x', { 'content-type': 'bad' })
+      expect([answer.status, answer.body['code'], answer.type], `${method} ${url}`).toEqual([
+        404,
+        'unknown-route',
+        'application/problem+json',
+      ])
+    }
+  }
+  const allowed: [InjectOptions['method'], string, string][] = [
+    ['POST', '/v1/kv/b/k', 'DELETE, GET, HEAD, PUT'],
+    ['OPTIONS', '/v1/kv/b/k', 'DELETE, GET, HEAD, PUT'],
+    ['PATCH', '/v1/kv/b/k', 'DELETE, GET, HEAD, PUT'],
+    ['DELETE', '/v1/kv/b', 'GET, HEAD'],
+    ['DELETE', '/v1/buckets/b', 'GET, HEAD, PUT'],
+    ['PUT', '/v1/repair', 'GET, HEAD, POST'],
+    ['GET', '/v1/dev/links', 'PUT'],
+    ['POST', '/metrics', 'GET, HEAD'],
+  ]
+  for (const [method, url, allow] of allowed) {
+    const answer = await ask(method, url, undefined, { 'content-type': 'bad' })
+    expect([answer.status, answer.body['code'], answer.headers['allow']], `${method} ${url}`).toEqual([
+      405,
+      'method-not-allowed',
+      allow,
+    ])
+  }
+})

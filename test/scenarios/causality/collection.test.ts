@@ -1,0 +1,132 @@
+// Stories T7, T8, T16 and T18: a deletion leaves on proof, and what was superseded stays so.
+
+import { describe, expect, test } from 'vitest'
+import { DotSet } from '../../../src/core/causality/dot-set.ts'
+import { EMPTY_RECORD, mergeIntoRecord, strip } from '../../../src/core/causality/record.ts'
+import type { Version } from '../../../src/core/causality/version.ts'
+import { writeView } from '../../../src/core/causality/view.ts'
+import { type Home, homesNamed, put, readFrom, type Report, RULES, type Rules, texts, version } from '../../core/causality/home.ts'
+import * as naive from '../../core/causality/variants.ts'
+
+const A = 'aaaaaaaaaaaaaaaa'
+const B = 'bbbbbbbbbbbbbbbb'
+const d0 = version(A, 1, 'd0')
+const deletion = put(version(B, 1, null), DotSet.of(d0.dot))
+
+function three(rules: Rules): [Home, Home, Home] {
+  const [r0, r1, r2] = homesNamed(['r0', 'r1', 'r2'], rules)
+  return [r0!, r1!, r2!]
+}
+
+const reportsOf = (homes: readonly Home[]): Report[] => homes.map((home) => home.report()!)
+
+describe('T7 a deletion waits until every home has all that it superseded', () => {
+  const story = (rules: Rules): { shown: string[]; collected: number } => {
+    const homes = three(rules)
+    const [r0, r1, r2] = homes
+    r0.receive('k', put(d0))
+    r1.receive('k', put(d0)) // and a hint of d0, for r2, lies somewhere
+    for (const home of homes) home.receive('k', deletion)
+    const collected = r2.tend('k', reportsOf(homes)).length
+    r2.receive('k', put(d0))
+    return { shown: texts(r2.look('k')), collected }
+  }
+  test('the hint finds the deletion', () => expect(story(RULES)).toEqual({ shown: [], collected: 0 }))
+  test('else d0 lives again', () => expect(story(naive.collectedOnTheDot)).toEqual({ shown: ['d0'], collected: 1 }))
+  test('after full exchanges the proof is there, and the hint finds its dot covered', () => {
+    const homes = three(RULES)
+    const [r0, , r2] = homes
+    r0.receive('k', put(d0))
+    for (const home of homes) home.receive('k', deletion)
+    for (const home of homes.slice(1)) home.takeSnapshot(r0.snapshotFor(home))
+    for (const home of homes) expect(home.tend('k', reportsOf(homes))).toHaveLength(1)
+    expect(r2.records.has('k')).toBe(false)
+    r2.receive('k', put(d0))
+    expect(texts(r2.look('k'))).toEqual([])
+  })
+})
+
+describe('T8 a deletion waits for the other homes', () => {
+  const story = (rules: Rules): string[] => {
+    const homes = three(rules)
+    const [r0, r1, r2] = homes
+    for (const home of homes) home.receive('k', put(d0))
+    r0.receive('k', deletion)
+    r1.receive('k', deletion)
+    r1.tend('k', reportsOf(homes))
+    // What a reader sees before it writes back.
+    const [one, two] = [r1.look('k')!, r2.look('k')!]
+    return one.versions.length + two.versions.length === 0 ? [] : texts(mergeOf(one, two))
+  }
+  const mergeOf = (one: NonNullable<ReturnType<Home['look']>>, two: typeof one): typeof one => ({
+    ...one,
+    versions: [...one.versions, ...two.versions].filter((v) => !(one.seen.has(v.dot) && !one.versions.includes(v))),
+  })
+  test('a read of r1, r2 shows nothing', () => expect(story(RULES)).toEqual([]))
+  test('else it shows d0', () => expect(story(naive.collectedOnOwnClock)).toEqual(['d0']))
+})
+
+describe('T16 every attempt of an idempotent write has an ordinary dot', () => {
+  const tag = { id: '7777777777777777', fingerprint: '1111111111111111' }
+  const HASH = 'ffffffffffffffff'
+  // The attempt, then its deletion; all collected; then a hint of the attempt. `dots`: how the two attempts were named.
+  const story = (attempt: Version, forget: boolean): string[] => {
+    const homes = three(RULES)
+    const [r0, , r2] = homes
+    for (const home of homes) home.receive('k', put(attempt))
+    const dead = [{ id: tag.id, atMs: 0 }]
+    for (const home of homes) home.receive('k', writeView(version(B, 1, null), DotSet.of(attempt.dot), dead))
+    for (const home of homes) home.tend('k', reportsOf(homes))
+    // A list of hash dots is no clock: it has no counters to close, so that one day it must be forgotten.
+    if (forget) for (const home of homes) home.clock.remove(attempt.dot)
+    r2.receive('k', put(attempt))
+    expect(r0.look('k')!.versions).toEqual([])
+    return texts(r2.look('k'))
+  }
+  test('the clock keeps the dot of a collected attempt for ever', () =>
+    expect(story(version(A, 1, 'once', { tag }), false)).toEqual([]))
+  test('else, with a dot made from the hash, forgotten after a while, a hint brings the deleted back', () =>
+    expect(story(version(HASH, 1, 'once', { tag }), true)).toEqual(['once']))
+  test('a second attempt under another dot dies with the first', () => {
+    const [r0, r1] = three(RULES)
+    const first = version(A, 1, 'once', { tag })
+    const second = version(B, 1, 'once', { tag })
+    r0.receive('k', put(first))
+    r0.receive('k', put(version(A, 2, 'newer'), DotSet.of(first.dot)))
+    r0.receive('k', put(second))
+    expect(texts(r0.look('k'))).toEqual(['newer'])
+    r1.receive('k', put(second))
+    expect(texts(readFrom([r0, r1], 'k'))).toEqual(['newer'])
+    expect(texts(r1.look('k'))).toEqual(['newer'])
+  })
+})
+
+// Found here: the versions of a record need not be above all that it has seen, once a tag or a stamp has dropped one.
+describe('T18 a record is stripped when every home has its whole context', () => {
+  const tag = { id: '7777777777777777', fingerprint: '1111111111111111' }
+  const story = (rules: Rules): string[] => {
+    const homes = three(rules)
+    const [r0, r1] = homes
+    const first = version(A, 1, 'first', { tag })
+    const successor = put(version(A, 2, 'successor'), DotSet.of(first.dot))
+    for (const home of homes) home.receive('k', put(first))
+    for (const home of homes) home.receive('k', successor)
+    // A sibling at r0, r1; a late attempt under the dead tag has seen it, and reaches r0 and r2 alone.
+    for (const home of [r0, r1]) home.receive('k', put(version(B, 1, 'gone')))
+    for (const home of [r0, homes[2]]) home.receive('k', put(version(B, 2, 'again', { tag }), DotSet.of({ life: B, counter: 1 })))
+    r0.tend('k', reportsOf(homes))
+    return texts([r0, r1].map((home) => home.look('k')!).reduce((a, b) => merged(a, b)))
+  }
+  const merged = (a: NonNullable<ReturnType<Home['look']>>, b: typeof a): typeof a => {
+    const { record } = mergeIntoRecord({ ...EMPTY_RECORD, versions: a.versions, past: a.seen, deadTags: a.deadTags }, DotSet.empty(), b, 'siblings')
+    return { versions: record?.versions ?? [], seen: a.seen.union(b.seen), deadTags: record?.deadTags ?? [] }
+  }
+  test('r0 still says what the dropped attempt had superseded', () => expect(story(RULES)).toEqual(['successor']))
+  test('else it is back in a read of r0, r1', () => expect(story(naive.strippedOnTheDots)).toEqual(['successor', 'gone']))
+  test('with every clock covering the context it is one life and a dot again', () => {
+    const { record } = mergeIntoRecord(undefined, DotSet.empty(), put(version(A, 3, 'v'), DotSet.of({ life: B, counter: 2 })), 'siblings')
+    const all = DotSet.of({ life: A, counter: 3 }, { life: B, counter: 2 })
+    expect(record!.span?.size).toBe(2)
+    expect(strip(record!, all, all, 0)).toMatchObject({ span: null, past: DotSet.empty() })
+  })
+})

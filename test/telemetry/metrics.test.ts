@@ -1,0 +1,141 @@
+// The text that Prometheus reads: names, labels, cumulative buckets, and figures that come and go.
+
+import { expect, test } from 'vitest'
+import { QuorateError } from '../../src/errors.ts'
+import { flattenStats } from '../../src/telemetry/flatten-stats.ts'
+import { histogramText } from '../../src/telemetry/histogram-text.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
+import { createMetrics, type MetricsSource } from '../../src/telemetry/metrics.ts'
+
+const REPAIR = {
+  rounds: 4,
+  filling: 1,
+  comparisons: 40,
+  keysRepaired: 3,
+  bytesSent: 10,
+  bytesReceived: 20,
+  readRepairs: 5,
+  collected: 6,
+  oldestComparisonMs: null,
+  peers: [{ node: 'node-1', lastRoundMs: 1500, differing: 2 }],
+}
+
+test('a scrape shows the source as it is now', async () => {
+  let targets = [{ node: 'node-1', hints: 2, bytes: 30, oldestMs: 2500 }]
+  let rounds = 4
+  const source: MetricsSource = {
+    name: 'node-0',
+    version: '1.2.3',
+    readiness: () => ({ ready: true }),
+    hints: () => ({ hints: 2, bytes: 30, bytesMax: 100, targets }),
+    repairStatus: () => ({ ...REPAIR, rounds }),
+    stats: () => ({
+      coordinator: { getsTotal: 7, last: { bounds: [1, 2], counts: [1, 1, 1], count: 3, sum: 6 } },
+      ready: false,
+      hints: 9,
+    }),
+  }
+  const metrics = createMetrics(source)
+  const route = metrics.route('GET', '/v1/kv/:bucket/:key')
+  route.observe(200, 0.6)
+  route.observe(204, 30)
+  route.observe(503, 99_000)
+  const text = await metrics.scrape()
+  for (const line of [
+    'quorate_build_info{version="1.2.3",node="node-0"} 1',
+    'quorate_ready 1',
+    'quorate_hints 9',
+    'quorate_hint_oldest_age_seconds 2.5',
+    'quorate_hints_by_target{target="node-1"} 2',
+    'quorate_repair_rounds_total 4',
+    'quorate_repair_oldest_comparison_age_seconds Nan',
+    'quorate_repair_last_round_age_seconds{peer="node-1"} 1.5',
+    'quorate_coordinator_gets_total 7',
+    'quorate_coordinator_last_bucket{le="2"} 2',
+    'quorate_coordinator_last_bucket{le="+Inf"} 3',
+    'quorate_http_request_duration_seconds_bucket{method="GET",route="/v1/kv/:bucket/:key",class="2xx",le="0.0005"} 0',
+    'quorate_http_request_duration_seconds_bucket{method="GET",route="/v1/kv/:bucket/:key",class="2xx",le="0.001"} 1',
+    'quorate_http_request_duration_seconds_bucket{method="GET",route="/v1/kv/:bucket/:key",class="2xx",le="60"} 2',
+    'quorate_http_request_duration_seconds_bucket{method="GET",route="/v1/kv/:bucket/:key",class="5xx",le="60"} 0',
+    'quorate_http_request_duration_seconds_count{method="GET",route="/v1/kv/:bucket/:key",class="5xx"} 1',
+  ]) {
+    expect(text.split('\n'), line).toContain(line)
+  }
+  expect(text).toContain('nodejs_eventloop_lag_p99_seconds')
+  expect(text).toContain('process_cpu_seconds_total')
+  targets = []
+  rounds = 5
+  const later = await metrics.scrape()
+  expect(later).not.toContain('target="node-1"')
+  expect(later).toContain('quorate_repair_rounds_total 5\n')
+})
+
+test('a node that has not started still shows its process', async () => {
+  const closed = (): never => {
+    throw new QuorateError('closed', 'not started')
+  }
+  const source = {
+    name: 'n',
+    version: '1',
+    readiness: () => ({ ready: false }),
+    hints: closed,
+    repairStatus: closed,
+    stats: closed,
+  }
+  expect(await createMetrics(source).scrape()).toMatch(
+    /quorate_ready 0\n[^]*process_cpu_seconds_total|process_cpu_seconds_total[^]*quorate_ready 0\n/,
+  )
+})
+
+test('no name is given twice', async () => {
+  const source: MetricsSource = {
+    name: 'n',
+    version: '1',
+    readiness: () => ({ ready: false }),
+    hints: () => ({ hints: 0, bytes: 0, bytesMax: 0, targets: [] }),
+    repairStatus: () => REPAIR,
+    stats: () => ({ repair: { roundsTotal: 1 }, http: { a: 1 }, aB: 1, a_b: 2 }),
+  }
+  const metrics = createMetrics(source)
+  metrics.route('GET', '/a').observe(200, 1)
+  const names = [...(await metrics.scrape()).matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1])
+  expect(new Set(names).size).toBe(names.length)
+})
+
+test('stats are flattened to finite numbers with plain names, up to a bound', () => {
+  const stats = {
+    'a-B': { c: 1, d: 'text', e: null, f: [1], g: Number.NaN, 'weird "key"': 2 },
+    on: true,
+    deep: { a: { b: { c: { d: { e: 1 } } } } },
+  }
+  expect(flattenStats(stats, 10).map((figure) => [figure.name, figure.type === 'value' && figure.value])).toEqual([
+    ['a_b_c', 1],
+    ['a_b_weird_key_', 2],
+    ['on', 1],
+  ])
+  expect(flattenStats({ a: 1, b: 2, c: 3 }, 2)).toHaveLength(2)
+})
+
+test('histogram text escapes labels', () => {
+  const figures = { bounds: [1], counts: [0, 0], count: 0, sum: 0 }
+  expect(histogramText('x', 'h', [{ labels: { a: '"\\\n' }, figures }])).toContain('x_count{a="\\"\\\\\\n"} 0\n')
+})
+
+test('the logger writes JSON lines and masks secrets', () => {
+  const lines: string[] = []
+  const logger = createLogger({
+    node: 'node-0',
+    level: 'info',
+    destination: { write: (line: string) => void lines.push(line) },
+  })
+  logger.info({ secret: 'hush', trace: 't' }, 'hello')
+  logger.debug('unheard')
+  expect(lines).toHaveLength(1)
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+    level: 'info',
+    node: 'node-0',
+    secret: '***',
+    trace: 't',
+    msg: 'hello',
+  })
+})
