@@ -21,6 +21,8 @@ const { values: flags } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
+    /** Operations of each kind for each process, before anything is measured. */
+    'warm-up': { type: 'string', default: '20000' },
     /** Sizes of clusters. */
     nodes: { type: 'string', default: '3,5' },
     /** memory, durable, or both. */
@@ -48,6 +50,7 @@ interface Measured {
 
 const rounds = positive('rounds', flags.rounds)
 const seconds = positive('seconds', flags.seconds)
+const warmUp = positive('warm-up', flags['warm-up'])
 const sizes = flags.nodes.split(',').map((text) => positive('nodes', text))
 const storages = flags.storage.split(',')
 const operations = flags.only.split(',').filter((name): name is Operation => name === 'get' || name === 'put')
@@ -86,7 +89,7 @@ async function measure(bare: Servers, nodes: number, storage: string): Promise<M
   await fill(load, cluster)
   const comparisons = flags['no-ratio']
     ? []
-    : await compare(load, bare, cluster, operations, { rounds, seconds }, (operation, bareRate, rate) =>
+    : await compare(load, bare, cluster, operations, { rounds, seconds, warmUp }, (operation, bareRate, rate) =>
         say(
           `  ${operation}: ${whole(rate.perCpuSecond)} / ${whole(bareRate.perCpuSecond)} per CPU-second = ` +
             (rate.perCpuSecond / bareRate.perCpuSecond).toFixed(3),

@@ -23,6 +23,9 @@ export interface MembershipParts {
   readonly terms: ClusterTerms
   /** How many founders to wait for; null: join a cluster that exists. */
   readonly expect: number | null
+  readonly monotonic: () => number
+  /** A member that was not heard for so long is gone. */
+  readonly silenceMs: number
   /** Whether the member's link is up and fresh, and with which storage. */
   readonly heard: (member: string) => string | null
   /** The table or the view changed: tell the others. */
@@ -46,6 +49,7 @@ export class Membership {
   /** A cluster that has this name with another storage, found but not yet joined. */
   #found: MemberTable | null = null
   #joining = false
+  #nameTakenAt: number | null = null
 
   constructor(parts: MembershipParts) {
     this.#parts = parts
@@ -137,8 +141,8 @@ export class Membership {
         return { accept: false, reason: 'replaced', detail: `${hello.name} has another storage now` }
       }
     }
-    // A newcomer under a known name: not while its predecessor is still heard.
-    if (this.#parts.heard(hello.name) === known.storage) {
+    // A newcomer under a known name: not while its predecessor is still heard — or is this very process.
+    if (hello.name === this.#self.name || this.#parts.heard(hello.name) === known.storage) {
       return { accept: false, reason: 'name-taken', detail: `${hello.name} is alive with storage ${known.storage}` }
     }
     return { accept: true }
@@ -152,9 +156,16 @@ export class Membership {
   }
 
   onGoodbye(reason: GoodbyeFrame['reason'], detail: string): void {
-    if (reason === 'name-taken' || reason === 'replaced' || reason === 'unknown-member') {
-      this.#parts.onFatal(new QuorateError('cluster', `this node may not join: ${reason} (${detail})`))
+    const { monotonic, silenceMs, onFatal } = this.#parts
+    const refused = new QuorateError('cluster', `this node may not join: ${reason} (${detail})`)
+    if (reason === 'replaced') onFatal(refused)
+    if (reason === 'name-taken') {
+      // A predecessor that died without a word is still taken for alive until its silence has lasted long enough.
+      this.#nameTakenAt ??= monotonic()
+      if (monotonic() - this.#nameTakenAt > silenceMs) onFatal(refused)
     }
+    // Before this node belongs anywhere, the cluster that it was sent to is the wrong one; later the stranger is.
+    if ((reason === 'unknown-member' || reason === 'wrong-cluster') && !this.#table) onFatal(refused)
     if (reason === 'wrong-cluster' || reason === 'bad-secret')
       this.#parts.logger.error({ reason, detail }, 'a peer refuses this node')
   }

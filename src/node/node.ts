@@ -200,6 +200,8 @@ export class QuorateNode implements NodeApi {
       self: { name, storage: identity, peerAddress: this.#options.advertisedPeerAddress ?? this.#options.peerAddress, clientAddress: this.#options.clientAddress },
       terms: { clusterName, partitions, defaults: JSON.stringify(DEFAULT_BUCKET) },
       expect: this.#options.expect,
+      monotonic: () => clock.monotonic(),
+      silenceMs: 2 * timings.failureTimeoutMs,
       heard: (member) => (links.reachable(member) ? links.storageOf(member) : null),
       onChange: () => {
         this.#directory = null

@@ -2,6 +2,7 @@
 // who is handed to the constructors; faults and workloads are others' business. Invariant: nothing here advances time.
 
 import { QuorateNode } from '../node/node.ts'
+import type { Storage } from '../storage/storage.ts'
 import { DEFAULT_HEALING, DEFAULT_LIMITS, DEFAULT_TIMINGS, type Healing, type NodeLimits, type NodeTimings } from '../node/options.ts'
 import { SILENT_LOGGER, type Logger } from '../telemetry/log.ts'
 import { SimulatedNetwork } from './network.ts'
@@ -17,6 +18,8 @@ export interface SimulatedClusterOptions {
   readonly partitions: number
   /** Without disks: every start is a new storage. */
   readonly memory?: boolean
+  /** Proven on every link; none by default. */
+  readonly secrets?: readonly string[]
   readonly healing?: Partial<Healing>
   readonly limits?: Partial<NodeLimits>
   readonly timings?: Partial<NodeTimings>
@@ -37,6 +40,8 @@ export interface Host {
   /** Why the last run ended by itself, if it did. */
   fatal: string | null
   starts: number
+  /** What earlier runs had in memory when they ended: the checkers' memory of who held what. The newest last. */
+  readonly departed: { readonly storage: Storage; readonly at: number }[]
 }
 
 const PEER_PORT = 7481
@@ -68,6 +73,10 @@ export class SimulatedCluster {
   readonly network: SimulatedNetwork
   readonly random: SeededRandom
   readonly hosts: readonly Host[]
+  /** Called when a host's run ended, however it did. */
+  readonly onEnd: ((host: Host) => void)[] = []
+  /** Called when a host's node serves, before anything is asked of it. */
+  readonly onServing: ((host: Host, node: QuorateNode) => void)[] = []
   readonly #options: SimulatedClusterOptions
 
   constructor(options: SimulatedClusterOptions) {
@@ -79,7 +88,7 @@ export class SimulatedCluster {
     this.hosts = Array.from({ length: options.nodes }, (_, i): Host => {
       const name = `node-${i}`
       const disk = new SimulatedDisk({ random: this.random.fork(`disk ${name}`), trace: (event) => trace(`${name} ${event}`) })
-      return { name, disk, process: null, node: null, serving: false, fatal: null, starts: 0 }
+      return { name, disk, process: null, node: null, serving: false, fatal: null, starts: 0, departed: [] }
     })
   }
 
@@ -96,7 +105,7 @@ export class SimulatedCluster {
 
   /** Starts the host's node; it serves some simulated time later. */
   start(host: Host): void {
-    const { nodes, partitions, memory = false, healing, limits, timings, clockOf, trace, logger } = this.#options
+    const { nodes, partitions, memory = false, secrets = [], healing, limits, timings, clockOf, trace, logger } = this.#options
     host.starts++
     const label = `${host.name}#${host.starts}`
     const process = new SimulatedProcess(this.time, label, clockOf?.(host.name))
@@ -104,7 +113,7 @@ export class SimulatedCluster {
       name: host.name,
       version: 'simulated',
       clusterName: 'simulated',
-      secrets: [],
+      secrets,
       partitions,
       expect: nodes,
       join: this.hosts.filter((other) => other !== host).map((other) => `${other.name}:${PEER_PORT}`),
@@ -140,6 +149,7 @@ export class SimulatedCluster {
         if (host.node !== node || !process.alive) return
         host.serving = true
         trace?.(`serving ${label}`)
+        for (const listener of this.onServing) listener(host, node)
       },
       (error: unknown) => end(String(error)),
     )
@@ -154,10 +164,13 @@ export class SimulatedCluster {
     if (!host.process?.alive) return
     host.process.kill()
     host.serving = false
+    const storage = host.node?.rooms?.storage
+    if (storage) host.departed.push({ storage, at: this.time.now })
     host.node = null
     this.network.crashHost(host.name, how)
     if (powerCut) host.disk.powerCut()
     this.#options.trace?.(`crash ${host.name} ${how}${powerCut ? ' power' : ''}`)
+    for (const listener of this.onEnd) listener(host)
   }
 
   /** Runs until all hosts that run serve; false when that does not happen in time. */

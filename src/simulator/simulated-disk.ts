@@ -62,6 +62,8 @@ export class SimulatedDisk {
     wipes: 0,
   }
   faults: DiskFaults = NO_DISK_FAULTS
+  /** Called at every operation before it takes effect: the place to pull the plug. */
+  beforeOperation: ((what: string) => void) | null = null
   readonly #random: SeededRandom
   readonly #trace: (event: string) => void
   #names = new Map<string, SimulatedFile>()
@@ -132,6 +134,11 @@ export class SimulatedDisk {
     this.#durableNames = new Map(this.#names)
     this.#changes = []
     this.#trace('disk restore')
+  }
+
+  /** What a power cut that loses all it may would leave. */
+  syncedImage(): DiskImage {
+    return new Map([...this.#durableNames].map(([name, file]) => [name, file.syncedContent().slice()]))
   }
 
   /** Flips one bit of what lies on the platter. Returns where, or null when there is nothing to damage. */
@@ -254,6 +261,8 @@ export class SimulatedDisk {
       if (!process.alive) return
       process.after(this.#random.exponential(this.faults.meanMs * cost), () => {
         this.#trace(`disk ${process.name} ${what}`)
+        this.beforeOperation?.(what)
+        if (!process.alive) return
         try {
           resolve(act())
         } catch (error) {

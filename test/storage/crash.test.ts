@@ -91,14 +91,14 @@ async function history(seed: number): Promise<{ crashes: number; checkpoints: nu
 describe('crashes', () => {
   it('lose nothing that was synced and invent nothing', async () => {
     const totals = { crashes: 0, checkpoints: 0, torn: 0 }
-    for (let seed = 1; seed <= 120; seed++) {
+    for (let seed = 1; seed <= 80; seed++) {
       const done = await history(seed)
       totals.crashes += done.crashes
       totals.checkpoints += done.checkpoints
       totals.torn += done.torn
     }
-    expect(totals.checkpoints).toBeGreaterThan(100)
-    expect(totals.torn).toBeGreaterThan(4)
+    expect(totals.checkpoints).toBeGreaterThan(60)
+    expect(totals.torn).toBeGreaterThan(2)
   }, 120_000)
 
   it.each(['killed', 'power cut, all lost', 'power cut 1', 'power cut 2', 'power cut 3'])(
@@ -149,7 +149,9 @@ describe('crashes', () => {
       file.failSync(file.capture())
       throw new Error('EIO')
     }
-    await expect(storage.synced(storage.putRecord(16, 'b', 'k', Buffer.from('two'), []))).rejects.toThrow()
+    await expect(storage.synced(storage.putRecord(16, 'b', 'k', Buffer.from('two'), []))).rejects.toThrow(
+      'can not be written',
+    )
     disk.fault = () => {}
     const second = await openStorage(disk)
     const content = contentOf(second)

@@ -8,9 +8,9 @@ export interface LoadPlan {
   readonly keys: number
   readonly valueBytes: number
   readonly headers: Readonly<Record<string, string>>
-  /** Null: each key once, in order. */
-  readonly seconds: number | null
-  /** Open loop: requests are due at a constant rate and latency counts from when each was due. Null: closed loop. */
+  /** What ends the run: a time, a number of operations on keys at random, or every key once, in order. */
+  readonly until: { readonly seconds: number } | { readonly operations: number } | 'each-key-once'
+  /** Open loop: requests are due at a constant rate, and latency counts from when each was due. Null: closed loop. */
   readonly ratePerSecond: number | null
   /** Writes carry the context that the last answer on the key gave, as a client does that overwrites what it knows. */
   readonly contexts: boolean

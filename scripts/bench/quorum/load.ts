@@ -58,15 +58,18 @@ class LoadRun {
 
   /** Every connection sends its next request when the last one was answered. */
   #closedLoop(open: readonly HttpConnection[]): Promise<void> {
-    const { seconds, keys } = this.#plan
-    const until = seconds === null ? Infinity : performance.now() + seconds * 1000
+    const { until, keys } = this.#plan
+    const sentMax = until === 'each-key-once' ? keys : 'operations' in until ? until.operations : Infinity
+    const endAt = until !== 'each-key-once' && 'seconds' in until ? performance.now() + until.seconds * 1000 : Infinity
+    let sent = 0
     const perConnection = open.map(
       (connection) =>
         new Promise<void>((resolve) => {
           const next = (): void => {
-            const over = seconds === null ? this.#nextKey >= keys : performance.now() >= until
-            if (over || connection.broken) resolve()
-            else this.#send(connection, performance.now(), next)
+            const now = performance.now()
+            if (sent >= sentMax || now >= endAt || connection.broken) return resolve()
+            sent++
+            this.#send(connection, now, next)
           }
           next()
         }),
@@ -77,7 +80,8 @@ class LoadRun {
   /** Requests are due at a constant rate whatever becomes of those before (Tene's "coordinated omission" avoided). */
   #openLoop(open: readonly HttpConnection[], ratePerSecond: number): Promise<void> {
     const from = performance.now()
-    const total = Math.floor(ratePerSecond * (this.#plan.seconds ?? 0))
+    const { until } = this.#plan
+    const total = until !== 'each-key-once' && 'seconds' in until ? Math.floor(ratePerSecond * until.seconds) : 0
     const idle = [...open]
     let sent = 0
     return new Promise((resolve) => {
@@ -129,8 +133,8 @@ class LoadRun {
   }
 
   #takeKey(): number {
-    const { keys, seconds, operation } = this.#plan
-    if (seconds === null) return this.#nextKey++
+    const { keys, until, operation } = this.#plan
+    if (until === 'each-key-once') return this.#nextKey++
     let key = Math.floor(Math.random() * keys)
     if (operation === 'get') return key
     while (this.#busyKeys.has(key)) key = (key + 1) % keys

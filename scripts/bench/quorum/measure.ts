@@ -41,7 +41,7 @@ const PLAN = {
   keys: KEYS,
   valueBytes: VALUE_BYTES,
   headers: {},
-  seconds: null,
+  until: 'each-key-once',
   ratePerSecond: null,
   contexts: false,
   strict: false,
@@ -52,28 +52,28 @@ export async function fill(load: Load, servers: Servers): Promise<void> {
   checked(plan, await load.run(plan))
 }
 
-/** Bare and quorate in turn, `rounds` times, after a warm-up of both. */
+/** Bare and quorate in turn, `rounds` times, after a warm-up of `warmUp` operations for each process: compilers run until then. */
 export async function compare(
   load: Load,
   bare: Servers,
   cluster: Servers,
   operations: readonly Operation[],
-  terms: { readonly rounds: number; readonly seconds: number },
+  terms: { readonly rounds: number; readonly seconds: number; readonly warmUp: number },
   onRound: (operation: Operation, bare: Rate, quorate: Rate) => void,
 ): Promise<Comparison[]> {
   const { rounds, seconds } = terms
-  const barePlan = (operation: Operation): LoadPlan => ({ ...PLAN, operation, ports: bare.ports, seconds })
+  const barePlan = (operation: Operation): LoadPlan => ({ ...PLAN, operation, ports: bare.ports, until: { seconds } })
   const quoratePlan = (operation: Operation): LoadPlan => ({
     ...PLAN,
     operation,
     ports: cluster.ports,
-    seconds,
+    until: { seconds },
     contexts: true,
     strict: true,
   })
   for (const operation of operations) {
-    await rateOf(load, bare, barePlan(operation))
-    await rateOf(load, cluster, quoratePlan(operation))
+    await load.run({ ...barePlan(operation), until: { operations: terms.warmUp } })
+    await load.run({ ...quoratePlan(operation), until: { operations: terms.warmUp * cluster.pids.length } })
   }
   const measured = operations.map((operation) => ({ operation, bare: [] as Rate[], quorate: [] as Rate[] }))
   for (let round = 0; round < rounds; round++) {
@@ -102,7 +102,7 @@ export async function latencyAtHalfLoad(
   const headers = { [operation === 'get' ? 'Quorate-R' : 'Quorate-W']: level }
   // One replica is too few to overlap with the bucket's other quorum: such receipts say so.
   const strict = level !== 'one'
-  const plan: LoadPlan = { ...PLAN, operation, ports: cluster.ports, seconds, headers, contexts: true, strict }
+  const plan: LoadPlan = { ...PLAN, operation, ports: cluster.ports, until: { seconds }, headers, contexts: true, strict }
   const greatest = checked(plan, await load.run(plan))
   const greatestPerSecond = greatest.operations / greatest.seconds
   const ratePerSecond = Math.floor(greatestPerSecond / 2)

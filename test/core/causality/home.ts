@@ -187,13 +187,13 @@ export class Home {
   }
 
   /** Collects deletions and strips, as far as the reports prove. Returns the dots collected. */
-  tend(key: string, reports: readonly Report[]): readonly Dot[] {
+  tend(key: string, reports: readonly Report[], forgetTagsBeforeMs = 0): readonly Dot[] {
     const record = this.records.get(key)
     if (!record || this.isFilling) return []
     const stable = this.rules.stable(this, reports)
     if (!stable) return []
     const collected = this.rules.collect(record, this.clock, stable, (v) => v.content === null)
-    const next = collected && this.rules.strip(collected, this.clock, stable, 0)
+    const next = collected && this.rules.strip(collected, this.clock, stable, forgetTagsBeforeMs)
     if (next) this.records.set(key, next)
     else this.records.delete(key)
     return record.versions.filter((v) => !next?.versions.some((kept) => sameDot(kept.dot, v.dot))).map((v) => v.dot)

@@ -1,0 +1,90 @@
+// The one question behind most checkers: an answer that must include all of a set of dots, does it? A value that the set includes is
+// shown, or a write that had seen it stands behind its absence; and nothing is shown that the set knows to be superseded. Pure.
+
+import type { DotSet } from '../../core/causality/dot-set.ts'
+import { type Dot, formatDot } from '../../core/causality/dot.ts'
+import type { Version } from '../../core/causality/version.ts'
+import type { KeyHistory, WriteRecord } from '../history.ts'
+
+export interface Answer {
+  readonly versions: readonly Version[]
+  /** Null: the answer said that nothing is known. */
+  readonly seen: DotSet | null
+  readonly startedAt: number
+  readonly endedAt: number
+}
+
+export interface Judgement {
+  /** Included, not shown, and nobody who could have superseded it is behind the answer. */
+  readonly missing: readonly WriteRecord[]
+  /** Shown, though `by` had superseded it and is included. */
+  readonly risen: readonly { readonly version: Version; readonly write: WriteRecord; readonly by: WriteRecord }[]
+}
+
+/** `slackMs`: how wrong clocks may be when something expires. */
+export function judge(key: KeyHistory, join: DotSet, answer: Answer, slackMs: number): Judgement {
+  const shown = new Set(answer.versions.map((version) => key.writeOf(version)))
+  const missing = key.writes.filter(
+    (write) =>
+      write.kind === 'put' &&
+      !shown.has(write) &&
+      write.isIn(join) &&
+      !mayBeExpired(write, answer.endedAt, slackMs) &&
+      !isExplained(key, write, answer, shown, slackMs, new Set()),
+  )
+  const risen: { version: Version; write: WriteRecord; by: WriteRecord }[] = []
+  for (const version of answer.versions) {
+    const write = key.writeOf(version)
+    if (!write) continue
+    const by = key.writes.find((other) => other.isIn(join) && supersedes(key, other, write, version, join))
+    if (by) risen.push({ version, write, by })
+  }
+  return { missing, risen }
+}
+
+export function mayBeExpired(write: WriteRecord, at: number, slackMs: number): boolean {
+  return write.ttlMs !== null && at >= write.startedAt + write.ttlMs - slackMs
+}
+
+/** Some later write, applied as far as the answer shows, took its place; or took the place of one that did. */
+function isExplained(
+  key: KeyHistory,
+  write: WriteRecord,
+  answer: Answer,
+  shown: ReadonlySet<WriteRecord | null>,
+  slackMs: number,
+  visited: Set<WriteRecord>,
+): boolean {
+  visited.add(write)
+  for (const other of key.writes) {
+    if (visited.has(other) || other.fate === 'void' || other.attempts.size === 0 || other.startedAt > answer.endedAt) continue
+    if (!takesPlaceOf(key, other, write)) continue
+    if (shown.has(other) || (answer.seen && other.isIn(answer.seen))) return true
+    // Spent versions are collected: then nothing is left that would name them.
+    if (other.kind === 'delete' || mayBeExpired(other, answer.endedAt, slackMs)) return true
+    if (isExplained(key, other, answer, shown, slackMs, visited)) return true
+  }
+  return false
+}
+
+function takesPlaceOf(key: KeyHistory, other: WriteRecord, write: WriteRecord): boolean {
+  if (other.covers(write)) return true
+  if (key.conflict === 'siblings') return false
+  const least = Math.min(...[...write.attempts.values()].map(({ stamp }) => stamp))
+  return other.stamp >= least
+}
+
+function supersedes(key: KeyHistory, other: WriteRecord, write: WriteRecord, version: Version, join: DotSet): boolean {
+  if (other === write) return false
+  for (const attempt of other.attempts.values()) {
+    if (!join.has(attempt.dot)) continue
+    // In `siblings` buckets a write dies with all its attempts; in `lww` ones a later attempt counts at its own time.
+    if (key.conflict === 'siblings' ? write.isIn(attempt.seen) : attempt.seen.has(version.dot)) return true
+    if (key.conflict === 'lww' && attempt.stamp > version.stamp) return true
+  }
+  return false
+}
+
+export function describe(write: WriteRecord): string {
+  return `${write.kind} ${write.id} (${write.fate}, ${write.dots.map((dot: Dot) => formatDot(dot)).join('+') || 'never sent'})`
+}

@@ -1,0 +1,51 @@
+// Who holds what, read from the nodes' memory: the ground truth that receipts and acknowledgements are measured by. Reads only.
+
+import { contextOf, decodeRecord, type KeyRecord, knows } from '../core/causality/record.ts'
+import { type Dot, sameDot } from '../core/causality/dot.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { KeyHistory } from './history.ts'
+import type { Host, SimulatedCluster } from './simulated-cluster.ts'
+
+export function recordAt(storage: Storage, key: KeyHistory): KeyRecord | null {
+  const entry = storage.memtable.get(key.partition, key.bucket, key.key)
+  return entry ? decodeRecord(entry.bytes) : null
+}
+
+/** As a home: holds the version, or what superseded it, or has collected it. */
+export function homeKnows(storage: Storage, key: KeyHistory, dot: Dot): boolean {
+  const record = recordAt(storage, key)
+  const clock = storage.clockOf(key.partition)
+  return record ? knows(record, clock, dot) : clock.has(dot)
+}
+
+/** As a home: the version itself. */
+export function homeHolds(storage: Storage, key: KeyHistory, dot: Dot): boolean {
+  return recordAt(storage, key)?.versions.some((version) => sameDot(version.dot, dot)) ?? false
+}
+
+export function hintHolds(storage: Storage, key: KeyHistory, dot: Dot): boolean {
+  return storage.hints.get(key).some((hint) => hint.view.seen.has(dot))
+}
+
+/** What the home would tell of the key. */
+export function seenAt(storage: Storage, key: KeyHistory): string {
+  const record = recordAt(storage, key)
+  return record ? contextOf(record, storage.clockOf(key.partition)).toString() : '-'
+}
+
+/** The storage that runs on a host, and those whose runs ended since. */
+export function storagesSince(cluster: SimulatedCluster, host: Host, since: number): Storage[] {
+  const running = host.node?.rooms?.storage
+  const departed = host.departed.filter(({ at }) => at >= since).map(({ storage }) => storage)
+  void cluster
+  return running ? [...departed, running] : departed
+}
+
+/** The homes of a key, as every node computes them. */
+export function homesOf(cluster: SimulatedCluster, key: KeyHistory): readonly string[] {
+  for (const host of cluster.hosts) {
+    const ring = host.node?.rooms?.membership.ring
+    if (ring) return ring.homes(key.partition)
+  }
+  return []
+}

@@ -1,0 +1,26 @@
+// All that one seed's run shares: the cluster, what the clients know, the checkers' findings, the tallies for the report. Holds; decides
+// nothing.
+
+import type { SimulatedCluster } from './simulated-cluster.ts'
+import type { History } from './history.ts'
+import type { SeedPlan } from './seed-plan.ts'
+import type { Violations } from './violation.ts'
+
+export interface World {
+  readonly plan: SeedPlan
+  readonly cluster: SimulatedCluster
+  readonly history: History
+  readonly violations: Violations
+  readonly trace: (event: string) => void
+  /** By `<kind> <outcome>`. */
+  readonly operations: Map<string, number>
+  readonly faults: Map<string, number>
+  /** A disk from the past came back: only what holds then is judged from here on. */
+  disksTrusted: boolean
+  /** Some wall clock was beyond the bound: expiry is not judged by time. */
+  clocksTrusted: boolean
+}
+
+export function tally(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
+}
