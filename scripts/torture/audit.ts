@@ -31,6 +31,10 @@ export class Audit {
     return [...this.#keys.values()].flatMap((log) => [...log.writes.values()])
   }
 
+  writesOf(key: string): readonly Write[] {
+    return [...this.#log(key).writes.values()]
+  }
+
   begin(key: string, kind: Write['kind'], saw: ReadonlySet<string>): Write {
     const write: Write = { id: `${key}#${++this.#count}`, key, kind, saw: new Set(saw), outcome: 'pending' }
     this.#log(key).writes.set(write.id, write)

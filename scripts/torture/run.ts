@@ -2,7 +2,10 @@
 // Invariant: exit status 0 only when nothing was violated; interrupted, it takes its processes along.
 
 import { parseArgs } from 'node:util'
+import { idempotency } from './stories/idempotency.ts'
 import { kill } from './stories/kill.ts'
+import { listing } from './stories/listing.ts'
+import { wipe } from './stories/wipe.ts'
 import type { Story } from './verdict.ts'
 
 interface Entry {
@@ -12,6 +15,9 @@ interface Entry {
 
 const STORIES: ReadonlyMap<string, Entry> = new Map([
   ['kill', { story: kill, seconds: 180 }],
+  ['wipe', { story: wipe, seconds: 30 }],
+  ['idempotency', { story: idempotency, seconds: 60 }],
+  ['listing', { story: listing, seconds: 0 }],
 ])
 
 const { values, positionals } = parseArgs({

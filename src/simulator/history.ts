@@ -14,6 +14,13 @@ import { claimOf } from './values.ts'
 /** `unknown`: may have been applied. `void`: answered as certainly not applied. */
 export type Fate = 'pending' | 'acknowledged' | 'unknown' | 'void'
 
+interface Attempt {
+  readonly dot: Dot
+  seen: DotSet
+  readonly stamp: number
+  readonly deadlineMs: number | null
+}
+
 export class WriteRecord {
   readonly id: string
   readonly kind: 'put' | 'delete'
@@ -27,13 +34,13 @@ export class WriteRecord {
   /** Attempts without an outcome. */
   open = 0
   /** The first acknowledgement; Infinity: none. */
-  acknowledgedAt = Infinity
+  acknowledgedAt: number = Infinity
   lastEndedAt = 0
   /** The least W of an acknowledged attempt. */
-  required = Infinity
+  required: number = Infinity
   readonly acknowledgedDots: Dot[] = []
   /** Of each attempt that was sent or acknowledged: everything that it supersedes. */
-  readonly attempts = new Map<string, { readonly dot: Dot; seen: DotSet; readonly stamp: number; readonly deadlineMs: number | null }>()
+  readonly attempts: Map<string, Attempt> = new Map()
 
   constructor(given: Pick<WriteRecord, 'id' | 'kind' | 'startedAt' | 'ttlMs' | 'context' | 'tagged'>) {
     this.id = given.id
@@ -72,13 +79,13 @@ export class KeyHistory {
   readonly conflict: Conflict
   readonly settings: BucketSettings
   readonly writes: WriteRecord[] = []
-  readonly byDot = new Map<string, WriteRecord>()
+  readonly byDot: Map<string, WriteRecord> = new Map()
   /** All that strict operations which have ended must have in common with those that begin now. */
   strict: DotSet = DotSet.empty()
   /** Every acknowledged write that ended so far. */
   acknowledged: DotSet = DotSet.empty()
   /** Writes that a strict read called expired, by the time at which it ended. */
-  readonly expiredAt = new Map<WriteRecord, number>()
+  readonly expiredAt: Map<WriteRecord, number> = new Map()
   /** Strict reads prove nothing while a copy of this key is known to be lost unnoticed. */
   suspended = false
   suspendedAt = -1
@@ -147,7 +154,7 @@ export class KeyHistory {
 }
 
 export class History {
-  readonly keys = new Map<string, KeyHistory>()
+  readonly keys: Map<string, KeyHistory> = new Map()
   readonly #settingsOf: (bucket: string) => BucketSettings
   readonly #partitionOf: (bucket: string, key: string) => PartitionId
 

@@ -162,6 +162,18 @@ export class SimulatedDisk {
     return null
   }
 
+  /** Like `rot`, but never in what the last sync of a file wrote: damage there cannot be told from a torn write. */
+  rotBeforeLastSync(): { name: string; position: number } | null {
+    const files = [...this.#names].filter(([, file]) => file.lastSyncFrom > 0).sort(byName)
+    if (files.length === 0) return null
+    const [name, file] = this.#random.pick(files)
+    const position = this.#random.integer(0, file.lastSyncFrom)
+    file.flip(position, 1 << this.#random.integer(0, 8))
+    this.counters.bitRot++
+    this.#trace(`disk rot ${name} ${position}`)
+    return { name, position }
+  }
+
   get usedBytes(): number {
     let used = 0
     for (const file of this.#names.values()) used += file.size

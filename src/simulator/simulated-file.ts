@@ -32,6 +32,7 @@ export class SimulatedFile {
   #dirty: Range[] = []
   #truncations = 0
   #cutTo = Infinity
+  #lastSyncFrom: number
 
   /** Starts with durable content. */
   constructor(content: Uint8Array) {
@@ -39,6 +40,12 @@ export class SimulatedFile {
     this.#platter = Buffer.from(content)
     this.#size = content.length
     this.#syncedSize = content.length
+    this.#lastSyncFrom = content.length
+  }
+
+  /** Where the last sync that wrote something began. */
+  get lastSyncFrom(): number {
+    return Math.min(this.#lastSyncFrom, this.#syncedSize)
   }
 
   get size(): number {
@@ -96,6 +103,7 @@ export class SimulatedFile {
     if (sync.cutTo < this.#syncedSize) this.#resize(sync.cutTo)
     if (sync.truncations === this.#truncations) this.#cutTo = Infinity
     for (const range of ranges) this.#write(range.from, this.#cached.subarray(range.from, range.to))
+    if (ranges.length > 0) this.#lastSyncFrom = Math.min(...ranges.map(({ from }) => from))
     this.#resize(Math.max(size, this.#syncedSize))
     this.#dirty = this.#dirty.flatMap((range) => without(range, ranges))
   }

@@ -4,7 +4,7 @@
 import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.ts'
 import { DotSet } from './dot-set.ts'
 import type { HybridTime } from './hybrid-clock.ts'
-import { type DeadTag, decodeDeadTags, encodeDeadTags } from './view.ts'
+import { type DeadTag, decodeDeadTags, encodeDeadTags, uniteDeadTags } from './view.ts'
 
 export interface CausalContext {
   /** Every dot that the holder has seen of this key. */
@@ -68,11 +68,10 @@ export function openContext(token: string, scope: string, sealer: Sealer): Causa
 
 /** What a client knows that got both. */
 export function uniteContexts(a: CausalContext, b: CausalContext): CausalContext {
-  const tags = new Map([...a.tags, ...b.tags].map((tag) => [tag.id, tag] as const))
   return {
     seen: a.seen.union(b.seen),
     stamp: Math.max(a.stamp, b.stamp),
-    tags: [...tags.values()].sort((x, y) => (x.id < y.id ? -1 : 1)),
+    tags: uniteDeadTags(a.tags, b.tags, []),
   }
 }
 

@@ -108,7 +108,7 @@ function isDead(deadTags: readonly DeadTag[], id: string): boolean {
 }
 
 /** Tags die by supersession and stay dead; the earlier death counts. */
-function uniteDeadTags(
+export function uniteDeadTags(
   a: readonly DeadTag[],
   b: readonly DeadTag[],
   superseded: readonly Version[],

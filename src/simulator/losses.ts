@@ -1,0 +1,75 @@
+// How many copies may be destroyed, and when the next may be: at most W − 1 disks between two completed repairs (G1). Knows what was
+// destroyed since the last one. Invariant: without `mayLose()` nothing is destroyed.
+
+import { homeKnows, homesOf } from './holdings.ts'
+import type { KeyHistory } from './history.ts'
+import type { World } from './world.ts'
+
+export class Losses {
+  readonly #world: World
+  /** Hosts whose copies were destroyed since the last completed repair. */
+  readonly #lost = new Set<string>()
+  /** Keys on which strict reads prove nothing until they are repaired. */
+  readonly #suspended = new Set<KeyHistory>()
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  mayLose(host: string): boolean {
+    this.tick()
+    const { lossesMax } = this.#world.plan
+    return lossesMax > 0 && (this.#lost.has(host) ? false : this.#lost.size < lossesMax)
+  }
+
+  /** Only when nothing else is lost. */
+  get isWhole(): boolean {
+    this.tick()
+    return this.#lost.size === 0
+  }
+
+  note(host: string): void {
+    this.#lost.add(host)
+  }
+
+  /** A copy of these keys was lost without the node's knowing. */
+  suspend(keys: Iterable<KeyHistory>): void {
+    for (const key of keys) {
+      key.suspended = true
+      key.suspendedAt = this.#world.cluster.time.now
+      this.#suspended.add(key)
+    }
+  }
+
+  /** Notices completed repairs. */
+  tick(): void {
+    const { cluster, history, trace } = this.#world
+    if (this.#lost.size === 0 && this.#suspended.size === 0) return
+    const isUp = cluster.hosts.every((host) => host.serving && host.node?.rooms?.filling.isActive === false)
+    if (!isUp) return
+    for (const key of this.#suspended) {
+      if (!this.#isEverywhere(key)) continue
+      key.suspended = false
+      key.suspendedAt = cluster.time.now
+      this.#suspended.delete(key)
+      trace(`repaired ${key.name}`)
+    }
+    if (this.#lost.size === 0 || this.#suspended.size > 0) return
+    if (![...history.keys.values()].every((key) => this.#isEverywhere(key))) return
+    trace(`repair complete: ${[...this.#lost].join()}`)
+    this.#lost.clear()
+  }
+
+  /** Every home knows every acknowledged write, and holds what any of them holds. */
+  #isEverywhere(key: KeyHistory): boolean {
+    const { cluster } = this.#world
+    const storages = homesOf(cluster, key).map((home) => cluster.host(home).node?.rooms?.storage)
+    return storages.every((storage) => {
+      if (!storage) return false
+      const mine = storage.memtable.get(key.partition, key.bucket, key.key)
+      const theirs = storages.some((other) => other?.memtable.get(key.partition, key.bucket, key.key))
+      if (theirs && !mine) return false
+      return key.writes.every((write) => write.acknowledgedDots.every((dot) => homeKnows(storage, key, dot)))
+    })
+  }
+}

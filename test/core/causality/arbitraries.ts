@@ -1,0 +1,102 @@
+// Random material of the causal core: dots, sets, versions, and views that some history could have left behind.
+
+import fc from 'fast-check'
+import { compareDots, type Dot, formatDot } from '../../../src/core/causality/dot.ts'
+import { DotSet } from '../../../src/core/causality/dot-set.ts'
+import { hybridFromMs } from '../../../src/core/causality/hybrid-clock.ts'
+import type { Content, Tag, Version } from '../../../src/core/causality/version.ts'
+import { type Conflict, type DeadTag, EMPTY_VIEW, mergeViews, type View, writeView } from '../../../src/core/causality/view.ts'
+
+export const LIVES = ['0000000000000001', 'a0b1c2d3e4f50617', 'ffffffffffffffff'] as const
+
+export const anyDot: fc.Arbitrary<Dot> = fc.record({ life: fc.constantFrom(...LIVES), counter: fc.integer({ min: 1, max: 24 }) })
+
+export const anyDots: fc.Arbitrary<Dot[]> = fc.array(anyDot, { maxLength: 30 })
+
+export const anyDotSet: fc.Arbitrary<DotSet> = anyDots.map((dots) => DotSet.of(...dots))
+
+export const anyTag: fc.Arbitrary<Tag> = fc.record({
+  id: fc.constantFrom('1111111111111111', '2222222222222222', '3333333333333333'),
+  fingerprint: fc.constantFrom('aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb'),
+})
+
+const anyContent: fc.Arbitrary<Content> = fc.record({
+  contentType: fc.oneof(fc.constantFrom('application/json', 'text/plain'), fc.string()),
+  meta: fc.array(fc.tuple(fc.string(), fc.string({ unit: 'grapheme' })), { maxLength: 3 }),
+  bytes: fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
+})
+
+const anyTime = fc.oneof(fc.nat(), fc.maxSafeNat())
+
+export function anyVersion(dot: fc.Arbitrary<Dot> = anyDot): fc.Arbitrary<Version> {
+  return fc.record({
+    dot,
+    stamp: anyTime,
+    deadlineMs: fc.option(anyTime),
+    tag: fc.option(anyTag),
+    content: fc.option(anyContent),
+  })
+}
+
+export const anyVersions: fc.Arbitrary<Version[]> = fc
+  .uniqueArray(anyVersion(), { maxLength: 4, selector: (version) => formatDot(version.dot) })
+  .map((versions) => versions.sort((a, b) => compareDots(a.dot, b.dot)))
+
+export const anyDeadTags: fc.Arbitrary<DeadTag[]> = fc
+  .uniqueArray(fc.record({ id: anyTag.map(({ id }) => id), atMs: anyTime }), { maxLength: 3, selector: ({ id }) => id })
+  .map((tags) => tags.sort((a, b) => (a.id < b.id ? -1 : 1)))
+
+/** Well-formed, though no history need have led to it: for codecs. */
+export const anyView: fc.Arbitrary<View> = fc
+  .record({ versions: anyVersions, more: anyDotSet, deadTags: anyDeadTags })
+  .map(({ versions, more, deadTags }) => ({
+    versions,
+    seen: more.union(DotSet.of(...versions.map((v) => v.dot))),
+    deadTags,
+  }))
+
+interface Move {
+  readonly from: number
+  readonly to: number
+  readonly kind: 'write' | 'merge'
+  readonly blind: boolean
+  readonly tag: Tag | null
+  readonly late: number
+}
+
+/**
+ * The views of three clients after a random history of writes and merges. `later`: what a stamp adds to the greatest that the
+ * context saw; the rule is 1.
+ */
+export function viewsOfHistory(conflict: Conflict, later = 1): fc.Arbitrary<[View, View, View]> {
+  const move: fc.Arbitrary<Move> = fc.record({
+    from: fc.nat(2),
+    to: fc.nat(2),
+    kind: fc.constantFrom('write' as const, 'merge' as const),
+    blind: fc.boolean(),
+    tag: conflict === 'lww' ? fc.constant(null) : fc.option(anyTag, { freq: 2 }),
+    late: fc.nat(5),
+  })
+  return fc.array(move, { maxLength: 14 }).map((moves) => {
+    const views: [View, View, View] = [EMPTY_VIEW, EMPTY_VIEW, EMPTY_VIEW]
+    let counter = 0
+    for (const { from, to, kind, blind, tag, late } of moves) {
+      const source = views[from]!
+      if (kind === 'merge') {
+        views[to] = mergeViews(views[to]!, source, conflict)
+        continue
+      }
+      counter++
+      const seen = blind ? EMPTY_VIEW : source
+      const greatest = Math.max(0, ...seen.versions.map((v) => v.stamp))
+      // Slow and fast clocks: a blind stamp may be anywhere.
+      const stamp = Math.max(hybridFromMs(late), greatest + later)
+      const content = { contentType: 'text/plain', meta: [], bytes: Buffer.of(counter) }
+      const written: Version = { dot: { life: LIVES[from]!, counter }, stamp, deadlineMs: null, tag, content }
+      const dead = new Map(seen.versions.flatMap((v) => (v.tag ? [[v.tag.id, v]] : [])) as [string, Version][])
+      const tags = [...dead].map(([id, v]) => ({ id, atMs: Math.floor(v.stamp / 1024) })).sort((a, b) => (a.id < b.id ? -1 : 1))
+      views[to] = mergeViews(views[to]!, writeView(written, seen.seen, tags), conflict)
+    }
+    return views
+  })
+}

@@ -1,0 +1,110 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ByteWriter } from '../../../src/core/bytes.ts'
+import {
+  type CausalContext,
+  CONTEXT_TOKEN_MAX,
+  contextTokenLength,
+  EMPTY_CONTEXT,
+  openContext,
+  SEAL_BYTES,
+  sealContext,
+  type Sealer,
+  uniteContexts,
+} from '../../../src/core/causality/context-token.ts'
+import { DotSet } from '../../../src/core/causality/dot-set.ts'
+import { anyDeadTags, anyDotSet } from './arbitraries.ts'
+
+const sealer: Sealer = {
+  seal: (scope, payload) => createHmac('sha256', 'secret').update(`${scope.length}:${scope}`).update(payload).digest().subarray(0, SEAL_BYTES),
+  verify: (scope, payload, seal) => timingSafeEqual(sealer.seal(scope, payload), seal),
+}
+
+const anyContext: fc.Arbitrary<CausalContext> = fc.record({
+  seen: anyDotSet,
+  stamp: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 }),
+  tags: anyDeadTags,
+})
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+describe('a context token', () => {
+  test('opens to what was sealed, and is as long as was foretold', () => {
+    fc.assert(
+      fc.property(anyContext, fc.string(), (context, scope) => {
+        const token = sealContext(context, scope, sealer)!
+        expect(token.length).toBe(contextTokenLength(context))
+        const opened = openContext(token, scope, sealer)!
+        expect(opened.seen.equals(context.seen)).toBe(true)
+        expect([opened.stamp, opened.tags]).toEqual([context.stamp, context.tags])
+        expect(openContext(token, `${scope}x`, sealer)).toBeNull()
+      }),
+    )
+  })
+
+  test('altered anywhere, cut anywhere, or not canonical, it is refused', () => {
+    fc.assert(
+      fc.property(anyContext, fc.nat(62), (context, shift) => {
+        const token = sealContext(context, 'k', sealer)!
+        for (let at = 0; at < token.length; at++) {
+          const other = ALPHABET[(ALPHABET.indexOf(token[at]!) + 1 + shift) % 64]!
+          expect(openContext(token.slice(0, at) + other + token.slice(at + 1), 'k', sealer)).toBeNull()
+          expect(openContext(token.slice(0, at), 'k', sealer)).toBeNull()
+        }
+        for (const also of [`${token}=`, `${token}A`, ` ${token}`, `${token}\n`, token.replace(/.$/, '+')]) {
+          expect(openContext(also, 'k', sealer)).toBeNull()
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('well sealed nonsense is refused too: another format, leftover bytes, a stamp that nothing can follow', () => {
+    const sealed = (write: (writer: ByteWriter) => void): string => {
+      const writer = new ByteWriter()
+      write(writer)
+      writer.raw(sealer.seal('k', writer.finish()))
+      return writer.finish().toString('base64url')
+    }
+    const token = (format: number, stamp: number, rest: number[]): string =>
+      sealed((writer) => {
+        writer.u8(format)
+        writer.varint(stamp)
+        writer.raw(Uint8Array.from([0, 0, ...rest]))
+      })
+    expect(openContext(token(1, 7, []), 'k', sealer)).toEqual({ ...EMPTY_CONTEXT, stamp: 7 })
+    expect(openContext(token(2, 7, []), 'k', sealer)).toBeNull()
+    expect(openContext(token(1, 7, [0]), 'k', sealer)).toBeNull()
+    expect(openContext(token(1, Number.MAX_SAFE_INTEGER, []), 'k', sealer)).toBeNull()
+  })
+
+  test('noise is refused', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.base64String()), (noise) => {
+        expect(openContext(noise, 'k', sealer)).toBeNull()
+      }),
+    )
+    expect(openContext('A'.repeat(CONTEXT_TOKEN_MAX + 1), 'k', sealer)).toBeNull()
+  })
+
+  test('what would not fit is not truncated', () => {
+    const seen = DotSet.empty()
+    for (let i = 1; i <= 400; i++) seen.add({ life: i.toString(16).padStart(16, '0'), counter: i })
+    expect(sealContext({ ...EMPTY_CONTEXT, seen }, 'k', sealer)).toBeNull()
+    expect(contextTokenLength({ ...EMPTY_CONTEXT, seen })).toBeGreaterThan(CONTEXT_TOKEN_MAX)
+  })
+
+  test('a session is the union of its contexts', () => {
+    fc.assert(
+      fc.property(anyContext, anyContext, (a, b) => {
+        const both = uniteContexts(a, b)
+        expect(both.seen.equals(a.seen.union(b.seen))).toBe(true)
+        expect(both.stamp).toBe(Math.max(a.stamp, b.stamp))
+        expect(both.tags.map(({ id }) => id)).toEqual([...new Set([...a.tags, ...b.tags].map(({ id }) => id))].sort())
+        expect(openContext(sealContext(both, 'k', sealer)!, 'k', sealer)).not.toBeNull()
+        expect(uniteContexts(b, a)).toEqual(both)
+      }),
+    )
+  })
+})
