@@ -2,6 +2,7 @@
 // Invariant: exit status 0 only when nothing was violated; interrupted, it takes its processes along.
 
 import { parseArgs } from 'node:util'
+import { hostile } from './stories/hostile.ts'
 import { idempotency } from './stories/idempotency.ts'
 import { kill } from './stories/kill.ts'
 import { listing } from './stories/listing.ts'
@@ -18,6 +19,7 @@ const STORIES: ReadonlyMap<string, Entry> = new Map([
   ['wipe', { story: wipe, seconds: 30 }],
   ['idempotency', { story: idempotency, seconds: 60 }],
   ['listing', { story: listing, seconds: 0 }],
+  ['hostile', { story: hostile, seconds: 0 }],
 ])
 
 const { values, positionals } = parseArgs({

@@ -123,7 +123,10 @@ export class Membership {
     if (!table) {
       if (theirs.type === 'formed' && !theirs.table.member(this.#self.name)) {
         this.#parts.onFatal(
-          new QuorateError('cluster', `cluster ${theirs.table.clusterId} does not know the name ${this.#self.name}`),
+          new QuorateError(
+            'cluster',
+            `cluster ${theirs.table.clusterId} does not know the name ${this.#self.name}; its members are settled: ${theirs.table.names.join(', ')}`,
+          ),
         )
       }
       return { accept: true }

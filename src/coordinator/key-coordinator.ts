@@ -44,6 +44,8 @@ export interface KeyCoordinatorParts extends ReadingParts {
   readonly keepHint: (write: OutgoingWrite, target: string) => void
   /** How long to wait for links to come up before a quorum is called unreachable. Milliseconds. */
   readonly reachGraceMs: number
+  /** The last home acknowledged a write, so many milliseconds after its answer. */
+  readonly onEverywhere: (elapsedMs: number) => void
   /** Work that goes on behind an answer: stragglers, hints. */
   readonly background: (work: Promise<void>) => void
 }
@@ -272,7 +274,7 @@ export class KeyCoordinator {
   }
 
   async #round({ plan, explanation }: Started, attempt: Attempt): Promise<WriteRoundResult> {
-    const { background, hedgeMs } = this.#parts
+    const { background, hedgeMs, clock, onEverywhere } = this.#parts
     const write = {
       name: plan.name,
       view: attempt.view,
@@ -294,7 +296,12 @@ export class KeyCoordinator {
     for (let round = 1; ; round++) {
       const digest = this.#parts.directory()?.membersDigest
       const result = await writeRound(this.#parts, write, terms, explanation)
-      background(result.settled)
+      const answeredAt = clock.monotonic()
+      background(
+        result.settled.then((everywhere) => {
+          if (everywhere) onEverywhere(clock.monotonic() - answeredAt)
+        }),
+      )
       // A storage was replaced meanwhile: what its predecessor acknowledged is gone with it. Every replica is asked again; those that
       // hold the write say so at no cost.
       const isCurrent = digest === this.#parts.directory()?.membersDigest

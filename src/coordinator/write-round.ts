@@ -8,6 +8,7 @@ import {
   type WriteEvent,
   type WriteTally,
   type WriteVerdict,
+  writeCounts,
   writeVerdict,
 } from '../core/quorum/write-tally.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -37,8 +38,8 @@ export interface WriteRoundResult {
   readonly tally: WriteTally<RefusalReason>
   /** In reach, but left alone since too few others are: whoever looks for the cause must not look there. */
   readonly notAsked: ReadonlySet<string>
-  /** Resolves when nothing more is under way and hints for stragglers are kept. */
-  readonly settled: Promise<void>
+  /** Resolves when nothing more is under way and hints for stragglers are kept; true: every home has acknowledged. */
+  readonly settled: Promise<boolean>
 }
 
 export interface RoundParts {
@@ -71,8 +72,8 @@ class WriteRound {
   #tally: WriteTally<RefusalReason>
   #underWay = 0
   #verdict: ((result: WriteRoundResult) => void) | null = null
-  #settle: () => void = () => {}
-  readonly #settled = new Promise<void>((resolve) => {
+  #settle: (everywhere: boolean) => void = () => {}
+  readonly #settled = new Promise<boolean>((resolve) => {
     this.#settle = resolve
   })
 
@@ -193,7 +194,7 @@ class WriteRound {
     }
     if (this.#underWay === 0 && !this.#verdict) {
       this.#keepHints()
-      this.#settle()
+      this.#settle(writeCounts(this.#tally).homes === this.#terms.homes.length)
     }
   }
 

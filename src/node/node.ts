@@ -30,6 +30,7 @@ import { PartitionIndexes } from '../replica/partition-index.ts'
 import { Replica } from '../replica/replica.ts'
 import { ReplicaService } from '../replica/replica-service.ts'
 import { Storage } from '../storage/storage.ts'
+import { LatencyRecorder } from '../telemetry/latency.ts'
 import type { BucketOutcome, ClusterStatus, DevLinks, HintStatus, KeyPlacement, NodeApi, RepairStatus, RingStatus } from './api.ts'
 import { Background } from './background.ts'
 import { ClockWatch } from './clock-watch.ts'
@@ -65,6 +66,8 @@ export class QuorateNode implements NodeApi {
   readonly #hybrid = new HybridClock()
   readonly #clockWatch: ClockWatch
   readonly #fatalListeners: ((error: QuorateError) => void)[] = []
+  /** From a write's acknowledgement to its last home's, hints included. */
+  readonly #toLastHome = new LatencyRecorder()
   #rooms: Rooms | null = null
   #state: 'starting' | 'serving' | 'draining' | 'stopped' = 'starting'
   #failure: QuorateError | null = null
@@ -100,8 +103,13 @@ export class QuorateNode implements NodeApi {
     await rooms.links.start()
     await rooms.membership.start()
     const { membership, storage, filling } = rooms
+    let told: string | null = null
     while (!membership.table) {
       if (this.#failure) throw this.#failure
+      const { waitingFor } = membership
+      // Whoever starts a node that nobody answers must see why it does not get ready.
+      if (waitingFor !== null && waitingFor !== told) logger.info({ join: this.#options.join }, `waiting: ${waitingFor}`)
+      told = waitingFor
       await sleep(clock, timings.heartbeatMs / 5)
       await membership.takePlace(clock.monotonic() - startedAt > 2 * timings.failureTimeoutMs)
     }
@@ -250,6 +258,8 @@ export class QuorateNode implements NodeApi {
         peers: links,
         budgetMs: timings.healingBudgetMs,
         concurrency: 16,
+        now: () => clock.now(),
+        onDelivered: (ageMs) => this.#toLastHome.observe(ageMs / 1000),
         send: async (hint, budgetMs) => {
           const durable = known().settingsOf(hint.bucket).settings.durability === 'durable'
           const keyName = { partition: hint.partition, bucket: hint.bucket, key: hint.key }
@@ -279,6 +289,7 @@ export class QuorateNode implements NodeApi {
         const conflict = known().settingsOf(write.name.bucket).settings.conflict
         storage.hints.add(target, write.name, conflict, write.view)
       },
+      onEverywhere: (elapsedMs) => this.#toLastHome.observe(elapsedMs / 1000),
       background: (work) => this.#background.own(work),
     }
     const keys = new KeyCoordinator(parts)
@@ -433,7 +444,8 @@ export class QuorateNode implements NodeApi {
       storage: storage.stats,
       recovery: storage.recovery,
       links: links.status(),
-      traffic: links.counters,
+      traffic: { ...links.counters, sent: Object.fromEntries(links.counters.sent), received: Object.fromEntries(links.counters.received), closed: Object.fromEntries(links.counters.closed) },
+      writes: { toLastHomeSeconds: this.#toLastHome },
       repair: healer.status(),
       clock: { greatestOffsetMs: this.#clockWatch.greatestOffsetMs },
       requestsInFlight: this.#inFlight,

@@ -12,6 +12,9 @@ export interface HintDeliveryParts {
   readonly peers: Peers
   /** Merges the hint at its home; true: the home's current storage acknowledged it, as durable as the bucket asks. */
   readonly send: (hint: Hint, budgetMs: number) => Promise<boolean>
+  /** A hint reached its home, so many milliseconds after it was first held. */
+  readonly onDelivered: (ageMs: number) => void
+  readonly now: () => number
   readonly budgetMs: number
   /** Hints on their way to one member at a time. */
   readonly concurrency: number
@@ -55,10 +58,11 @@ export class HintDelivery {
   }
 
   async #deliverOne(hint: Hint): Promise<boolean> {
-    const { send, budgetMs, storage } = this.#parts
+    const { send, budgetMs, storage, onDelivered, now } = this.#parts
     if (!(await send(hint, budgetMs))) return false
     storage.hints.remove(hint)
     this.#delivered++
+    onDelivered(Math.max(0, now() - hint.sinceMs))
     return true
   }
 }

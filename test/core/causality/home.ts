@@ -25,6 +25,8 @@ export interface Rules {
   readonly strip: typeof rules.strip
   /** What travels in an exchange to a home with this clock. */
   readonly travels: (record: KeyRecord, clock: DotSet, theirs: DotSet) => boolean
+  /** A snapshot of some records counts only for the storage whose clock chose them. */
+  readonly partOnlyForAsker: boolean
   readonly refusesForReplacedStorage: boolean
   /** From how many complete homes, asked since the fill began, a filling storage must have taken a snapshot; null: from all. */
   readonly fillFrom: number | null
@@ -49,6 +51,8 @@ export interface Snapshot {
   readonly views: ReadonlyMap<string, View>
   /** Every record is in it, not only those that the asker's clock seems to lack. */
   readonly whole: boolean
+  /** Whose clock chose the records. */
+  readonly askedBy: number
 }
 
 /** The storages behind the names, as the sender of a write or a home knows them. */
@@ -84,6 +88,7 @@ export const RULES: Rules = {
   collect: rules.collect,
   strip: rules.strip,
   travels: () => true,
+  partOnlyForAsker: true,
   refusesForReplacedStorage: true,
   fillFrom: null,
   snapshotOfFillOnly: true,
@@ -161,12 +166,14 @@ export class Home {
       if (!whole && !this.rules.travels(record, this.clock, asker.clock)) continue
       views.set(key, { versions: record.versions, seen: this.rules.contextOf(record, this.clock), deadTags: record.deadTags })
     }
-    return { from: this.name, filling: this.isFilling, epoch: asker.epoch, clock: this.clock.clone(), views, whole }
+    return { from: this.name, filling: this.isFilling, epoch: asker.epoch, clock: this.clock.clone(), views, whole, askedBy: asker.storage }
   }
 
   /** The full exchange. Returns whether it counted: nobody merges from a filling home. */
   takeSnapshot(snapshot: Snapshot): boolean {
     if (snapshot.filling) return false
+    // What was left out, for the asker had it, may be what was lost since.
+    if (!snapshot.whole && this.rules.partOnlyForAsker && snapshot.askedBy !== this.storage) return false
     const keys = new Set([...snapshot.views.keys(), ...this.records.keys()])
     for (const key of keys) {
       const view = snapshot.views.get(key)
