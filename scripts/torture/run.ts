@@ -6,6 +6,7 @@ import { hostile } from './stories/hostile.ts'
 import { idempotency } from './stories/idempotency.ts'
 import { kill } from './stories/kill.ts'
 import { listing } from './stories/listing.ts'
+import { restart } from './stories/restart.ts'
 import { wipe } from './stories/wipe.ts'
 import type { Story } from './verdict.ts'
 
@@ -20,6 +21,7 @@ const STORIES: ReadonlyMap<string, Entry> = new Map([
   ['idempotency', { story: idempotency, seconds: 60 }],
   ['listing', { story: listing, seconds: 0 }],
   ['hostile', { story: hostile, seconds: 0 }],
+  ['restart', { story: restart, seconds: 40 }],
 ])
 
 const { values, positionals } = parseArgs({

@@ -61,7 +61,11 @@ export class Likeness {
     return null
   }
 
-  #compareLines(expected: readonly string[], actual: readonly string[], learned: [string, string, Kind][]): string | null {
+  #compareLines(
+    expected: readonly string[],
+    actual: readonly string[],
+    learned: [string, string, Kind][],
+  ): string | null {
     let at = 0
     for (let index = 0; index < expected.length; index++) {
       const wanted = expected[index] ?? ''

@@ -39,7 +39,10 @@ export class Stage {
     const ports = Array.from({ length: NODES }, (_, index) => [STEP * index, STEP * index + 1]).flat()
     for (let attempt = 0; attempt < 100; attempt++) {
       const basePort = 20_000 + 50 * Math.floor(Math.random() * 120)
-      const taken = await portsInUse(HOST, ports.map((port) => basePort + port))
+      const taken = await portsInUse(
+        HOST,
+        ports.map((port) => basePort + port),
+      )
       if (taken.length === 0) return new Stage(mkdtempSync(join(tmpdir(), 'quorate-walk-')), basePort)
     }
     throw new Error('no free ports for a cluster')

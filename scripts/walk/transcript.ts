@@ -21,7 +21,7 @@ export function stepsOf(markdown: string): readonly Step[] {
   const lines = markdown.split('\n')
   for (let i = 0; i < lines.length; i++) {
     if (!FENCE_OPEN.test(lines[i] ?? '')) continue
-    for (i++; i < lines.length && !FENCE_CLOSE.test(lines[i] ?? ''); ) {
+    for (i++; i < lines.length && !FENCE_CLOSE.test(lines[i] ?? '');) {
       const line = i + 1
       if (!lines[i]?.startsWith(PROMPT)) throw new Error(`line ${line}: a console block begins with "${PROMPT}"`)
       let command = (lines[i++] ?? '').slice(PROMPT.length)

@@ -13,6 +13,7 @@ import {
   FIXED_SETTINGS,
   mergeBucketTables,
 } from '../core/membership/bucket-settings.ts'
+import { UNSETTLED } from '../core/membership/directory.ts'
 import type { Peers } from '../link/peers.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -34,17 +35,18 @@ export interface BucketRegistryParts {
 
 const CATALOG = 'buckets'
 
-// How long a member keeps a bucket's settings open for the one who is settling them.
-const PROMISE_MS = 5000
+// How long a member keeps a bucket's settings open for the one who is settling them. Who settles takes half of that at most, so that
+// the result is everywhere before the first promise ends.
+const PROMISE_MS = 10_000
+const RELEASE_BUDGET_MS = 500
 
 const TABLE = 0
 const PROPOSAL = 1
 const GRANTED = 2
 const HOLDS_KEYS = 3
 const OTHERWISE = 4
-
-/** While a bucket is being settled no write is built on it. */
-const UNSETTLED = -1
+/** Nothing came of a proposal: its bucket need not be kept open. */
+const RELEASE = 5
 
 export class BucketRegistry {
   readonly #parts: BucketRegistryParts
@@ -70,10 +72,8 @@ export class BucketRegistry {
 
   /** The settings in force, with a version that is equal on two nodes iff the settings are. */
   settingsOf(bucket: string): { readonly settings: BucketSettings; readonly version: number } {
-    const promise = this.#promises.get(bucket)
-    if (promise && promise.until > this.#parts.clock.monotonic())
-      return { ...this.#settledOf(bucket), version: UNSETTLED }
-    return this.#settledOf(bucket)
+    const settled = this.#settledOf(bucket)
+    return this.#promises.size > 0 && this.#promiseOf(bucket) ? { ...settled, version: UNSETTLED } : settled
   }
 
   #settledOf(bucket: string): { readonly settings: BucketSettings; readonly version: number } {
@@ -102,9 +102,11 @@ export class BucketRegistry {
       this.#merge(decodeBucketTable(body))
       return this.encode()
     }
-    if (bytes[0] !== PROPOSAL) throw new MalformedBytes('unknown settings message')
+    if (bytes[0] !== PROPOSAL && bytes[0] !== RELEASE) throw new MalformedBytes('unknown settings message')
     const proposal = decodeProposal(body)
-    return Buffer.of(this.#consider(from, proposal.bucket, proposal.configured))
+    if (bytes[0] === PROPOSAL) return Buffer.of(this.#consider(from, proposal.bucket, proposal.configured))
+    this.#release(from, proposal.bucket)
+    return Buffer.of(RELEASE)
   }
 
   /** What a peer answered to `encode()`. */
@@ -118,15 +120,24 @@ export class BucketRegistry {
     const configured = this.#table.get(bucket)
     const next: ConfiguredBucket = { settings, revision: (configured?.revision ?? 0) + 1 }
     const fixed = FIXED_SETTINGS.find((property) => settings[property] !== before[property])
+    if (fixed !== undefined && configured) return { type: 'bucket-fixed', property: fixed }
+    // Somebody is settling it: what comes of that is not known yet.
+    const settler = this.#promiseOf(bucket)?.by
+    if (settler !== undefined) return { type: 'members-unreachable', members: [settler] }
     if (fixed !== undefined) {
-      if (configured) return { type: 'bucket-fixed', property: fixed }
       const refusal = await this.#settle(bucket, next, fixed)
-      if (refusal) return refusal
+      if (refusal) {
+        this.#release(this.#parts.self, bucket)
+        // As far as they can be reached: a promise also ends by itself.
+        const release = encodeProposal(RELEASE, bucket, next)
+        await Promise.all(this.#others().map((member) => this.#ask(member, release, RELEASE_BUDGET_MS)))
+        return refusal
+      }
     }
     this.#promises.delete(bucket)
     this.#merge(new Map([[bucket, next]]))
     await this.#parts.storage.synced(this.#parts.storage.lastLsn)
-    await Promise.all(this.#others().map((member) => this.#ask(member, this.encode())))
+    await Promise.all(this.#others().map((member) => this.#ask(member, this.encode(), this.#parts.budgetMs)))
     return { type: 'ok', settings: this.#settledOf(bucket).settings }
   }
 
@@ -134,15 +145,15 @@ export class BucketRegistry {
     const others = this.#others()
     const away = others.filter((member) => !this.#parts.peers.reachable(member))
     if (away.length > 0) return { type: 'members-unreachable', members: away }
-    const proposal = encodeProposal(bucket, next)
-    const own = this.#consider(this.#parts.self, bucket, next)
-    const answers =
-      own === GRANTED ? await Promise.all(others.map((member) => this.#ask(member, proposal))) : [Buffer.of(own)]
-    const silent = others.filter((_, i) => answers[i] === null)
-    if (answers.some((answer) => answer !== null && answer[0] !== GRANTED)) {
-      this.#promises.delete(bucket)
-      return { type: 'bucket-fixed', property }
-    }
+    const startedAt = this.#parts.clock.monotonic()
+    if (this.#consider(this.#parts.self, bucket, next) !== GRANTED) return { type: 'bucket-fixed', property }
+    const proposal = encodeProposal(PROPOSAL, bucket, next)
+    const budgetMs = Math.min(this.#parts.budgetMs, PROMISE_MS / 2)
+    const answers = await Promise.all(others.map((member) => this.#ask(member, proposal, budgetMs)))
+    if (answers.some((answer) => answer !== null && answer[0] !== GRANTED)) return { type: 'bucket-fixed', property }
+    // A process that stood still meanwhile must not go on with promises that may be over.
+    const isLate = this.#parts.clock.monotonic() - startedAt > PROMISE_MS / 2
+    const silent = others.filter((_, i) => isLate || answers[i] === null)
     return silent.length > 0 ? { type: 'members-unreachable', members: silent } : null
   }
 
@@ -150,19 +161,31 @@ export class BucketRegistry {
     const { storage, clock } = this.#parts
     const configured = this.#table.get(bucket)
     if (configured && configured.revision >= proposed.revision) return OTHERWISE
-    const promise = this.#promises.get(bucket)
-    if (promise && promise.until > clock.monotonic() && promise.by !== from) return OTHERWISE
+    for (const name of [...this.#promises.keys()]) this.#promiseOf(name)
+    const promise = this.#promiseOf(bucket)
+    if (promise && promise.by !== from) return OTHERWISE
     if (storage.memtable.countBucket(bucket) > 0 || storage.hints.holdsBucket(bucket)) return HOLDS_KEYS
     this.#promises.set(bucket, { until: clock.monotonic() + PROMISE_MS, by: from })
     return GRANTED
   }
 
-  async #ask(member: string, settings: Uint8Array): Promise<Uint8Array | null> {
+  /** The promise that holds now; one that is over is forgotten. */
+  #promiseOf(bucket: string): { readonly until: number; readonly by: string } | undefined {
+    const promise = this.#promises.get(bucket)
+    if (promise && promise.until <= this.#parts.clock.monotonic()) this.#promises.delete(bucket)
+    return this.#promises.get(bucket)
+  }
+
+  #release(from: string, bucket: string): void {
+    if (this.#promises.get(bucket)?.by === from) this.#promises.delete(bucket)
+  }
+
+  async #ask(member: string, settings: Uint8Array, budgetMs: number): Promise<Uint8Array | null> {
     try {
       const { reply } = await this.#parts.peers.request(
         member,
         { type: 'settings', settings },
-        { budgetMs: this.#parts.budgetMs },
+        { budgetMs },
       )
       if (reply.type === 'refused') return null
       if (settings[0] === TABLE) this.merge(reply.settings)
@@ -194,8 +217,8 @@ function digestOf(table: BucketTable): string {
   return hexOf(hash64(encodeBucketTable(table).toString('latin1')))
 }
 
-function encodeProposal(bucket: string, configured: ConfiguredBucket): Buffer {
-  return Buffer.concat([Buffer.of(PROPOSAL), encodeBucketTable(new Map([[bucket, configured]]))])
+function encodeProposal(type: number, bucket: string, configured: ConfiguredBucket): Buffer {
+  return Buffer.concat([Buffer.of(type), encodeBucketTable(new Map([[bucket, configured]]))])
 }
 
 function decodeProposal(bytes: Uint8Array): { readonly bucket: string; readonly configured: ConfiguredBucket } {

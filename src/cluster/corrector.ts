@@ -26,7 +26,10 @@ export class Corrector {
 
   noteDigests(member: string, members: string, settings: string): void {
     const { membership, buckets, background } = this.#parts
-    if (members !== membership.digest) background(this.#exchange(member, 'members'))
+    // Views of founders have no digest, and one that changed while an exchange was under way was in none of them: ask again until
+    // there is a table, or both sides wait for ever for a word that was never said.
+    const settled = membership.table !== null
+    if (!settled || members !== membership.digest) background(this.#exchange(member, 'members'))
     if (settings !== buckets.digest) background(this.#exchange(member, 'settings'))
   }
 

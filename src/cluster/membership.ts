@@ -49,7 +49,9 @@ export class Membership {
   /** A cluster that has this name with another storage, found but not yet joined. */
   #found: MemberTable | null = null
   #joining = false
+  /** When a peer first, and when one last, said that this name's old storage is alive. */
   #nameTakenAt: number | null = null
+  #nameTakenLastAt: number | null = null
 
   constructor(parts: MembershipParts) {
     this.#parts = parts
@@ -165,6 +167,7 @@ export class Membership {
     if (reason === 'name-taken') {
       // A predecessor that died without a word is still taken for alive until its silence has lasted long enough.
       this.#nameTakenAt ??= monotonic()
+      this.#nameTakenLastAt = monotonic()
       if (monotonic() - this.#nameTakenAt > silenceMs) onFatal(refused)
     }
     // Before this node belongs anywhere, the cluster that it was sent to is the wrong one; later the stranger is.
@@ -178,7 +181,7 @@ export class Membership {
     if (theirs.type === 'founding') {
       if (this.#founding && !this.#table) {
         this.#founding.hear(from, theirs.view)
-        void this.#publish()
+        this.#publish().catch((error: unknown) => this.#failedDisk(error))
       }
       return
     }
@@ -210,7 +213,7 @@ export class Membership {
 
   /**
    * Takes the place of the old storage under this name, once every other member was asked or `isOverdue`: a member that still hears
-   * the old one says so at the handshake. True when this node is (or already was) part of the cluster.
+   * the old one says so at the handshake, and then that is waited for. True when this node is (or already was) part of the cluster.
    */
   async takePlace(isOverdue: boolean): Promise<boolean> {
     if (this.#table) return true
@@ -218,7 +221,9 @@ export class Membership {
     if (!found || this.#joining) return false
     const others = found.names.filter((name) => name !== this.#self.name)
     const linked = others.filter((name) => this.#parts.heard(name) !== null)
-    if (linked.length < others.length && !(isOverdue && linked.length > 0)) return false
+    const { monotonic, silenceMs } = this.#parts
+    const isTaken = this.#nameTakenLastAt !== null && monotonic() - this.#nameTakenLastAt <= silenceMs
+    if (linked.length < others.length && !(isOverdue && linked.length > 0 && !isTaken)) return false
     this.#joining = true
     await this.#parts.onNewStorage()
     const announced = (this.#found ?? found).announce(this.#self)
@@ -252,6 +257,11 @@ export class Membership {
     onChange()
   }
 
+  #failedDisk(error: unknown): void {
+    if (!(error instanceof QuorateError)) throw error
+    this.#parts.onFatal(error)
+  }
+
   #keep(table: MemberTable): void {
     const { storage, logger, onChange, onFatal } = this.#parts
     const before = this.#table
@@ -262,7 +272,12 @@ export class Membership {
     }
     this.#table = table
     this.#ring ??= Ring.ofFounders(table.names, table.terms.partitions)
-    storage.setCatalog(TABLE, table.encode())
+    try {
+      storage.setCatalog(TABLE, table.encode())
+    } catch (error) {
+      // This is reached from frames of peers, which nobody waits for.
+      return this.#failedDisk(error)
+    }
     if (!before) logger.info({ cluster: table.clusterId, members: table.names }, 'cluster known')
     onChange()
   }

@@ -41,6 +41,7 @@ export interface KeyCoordinatorParts extends ReadingParts {
   /** Empty when this node serves; else why not. */
   readonly notServing: () => string | null
   readonly mint: DotMint
+  readonly clockBoundMs: number
   readonly keepHint: (write: OutgoingWrite, target: string) => void
   /** How long to wait for links to come up before a quorum is called unreachable. Milliseconds. */
   readonly reachGraceMs: number
@@ -89,7 +90,7 @@ export class KeyCoordinator {
     const base = await this.#base(started, options.context, options.precondition, tag)
     if ('type' in base) return base
     if (base.attempt) return this.#stored(started, options, base.attempt, base.context)
-    const write = this.#mint(plan, options.content, base.context, tag, options.ttlMs)
+    const write = this.#mint(plan, options.content, base.context, base.tag, options.ttlMs)
     if (contextTokenLength(answerContext(base.context, write.version, null)) > CONTEXT_TOKEN_MAX) {
       return { type: 'context-too-large', ...nothingDone(plan, plan.w) }
     }
@@ -194,23 +195,26 @@ export class KeyCoordinator {
     given: CausalContext | 'latest' | undefined,
     precondition: Precondition | undefined,
     tag: Tag | null,
-  ): Promise<{ readonly context: CausalContext; readonly attempt: Attempt | null } | Failure> {
-    const mustRead = given === 'latest' || precondition !== undefined
+  ): Promise<{ readonly context: CausalContext; readonly attempt: Attempt | null; readonly tag: Tag | null } | Failure> {
     const context = given === 'latest' || given === undefined ? EMPTY_CONTEXT : given
-    if (!mustRead && tag === null) return { context, attempt: null }
+    // A client that saw an earlier attempt of this very write: what became of it must be known before there is another one.
+    const isRetry = context.tags.some((seen) => seen.id === tag?.id)
+    const mustRead = given === 'latest' || precondition !== undefined
+    if (!mustRead && tag === null) return { context, attempt: null, tag }
     const found = await read(this.#parts, plan, null, explanation)
     if (found.type !== 'read') {
       // Without a majority in reach an idempotent write still goes out: its tag makes the attempts one when they meet.
-      return mustRead ? found : { context, attempt: null }
+      return mustRead || isRetry ? found : { context, attempt: null, tag }
     }
     if (tag !== null) {
       const twin = found.view.versions.find((version) => version.tag?.id === tag.id)
       if (twin?.tag && twin.tag.fingerprint !== tag.fingerprint)
         return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
-      if (twin) return { context, attempt: { version: twin, view: found.view, intent: 'repair' } }
-      if (found.view.deadTags.some((dead) => dead.id === tag.id)) return { context, attempt: null }
+      if (twin) return { context, attempt: { version: twin, view: found.view, intent: 'repair' }, tag }
+      if (found.view.deadTags.some((dead) => dead.id === tag.id)) return { context, attempt: null, tag }
     }
-    if (!mustRead) return { context, attempt: null }
+    // Under its own tag, a write that supersedes an earlier attempt would die with it.
+    if (!mustRead) return { context, attempt: null, tag: isRetry ? null : tag }
     const versions = shown(found)
     if (preconditionFails(precondition, versions)) {
       return {
@@ -219,7 +223,7 @@ export class KeyCoordinator {
         ...nothingDone(plan, plan.w),
       }
     }
-    return { context: contextOf(found.view), attempt: null }
+    return { context: contextOf(found.view), attempt: null, tag }
   }
 
   #mint(
@@ -229,13 +233,13 @@ export class KeyCoordinator {
     tag: Tag | null,
     ttlMs: number | undefined,
   ): Attempt {
-    const { clock, hybrid, mint, random } = this.#parts
+    const { clock, clockBoundMs, hybrid, mint, random } = this.#parts
     const { ttlSeconds, ttlJitter } = plan.settings
     const byDefault =
       ttlSeconds === null ? null : ttlSeconds * 1000 * (1 - ttlJitter * (ttlJitter > 0 ? random.next() : 0))
     const lifetimeMs = content === null ? null : (ttlMs ?? byDefault)
-    const stamp = hybrid.tick(clock.now(), context.stamp)
-    const deadlineMs = lifetimeMs === null ? null : Math.ceil(msFromHybrid(stamp) + lifetimeMs)
+    const stamp = hybrid.tick(clock.now(), context.stamp, clockBoundMs)
+    const deadlineMs = lifetimeMs === null ? null : Math.min(DEADLINE_MAX_MS, Math.ceil(msFromHybrid(stamp) + lifetimeMs))
     const version: Version = { dot: mint.next(plan.name.partition), stamp, deadlineMs, tag, content }
     return { version, view: writeView(version, context.seen, context.tags), intent: 'client' }
   }
@@ -305,13 +309,23 @@ export class KeyCoordinator {
       // A storage was replaced meanwhile: what its predecessor acknowledged is gone with it. Every replica is asked again; those that
       // hold the write say so at no cost.
       const isCurrent = digest === this.#parts.directory()?.membersDigest
-      if (isCurrent || result.verdict.state === 'lost' || round === ROUNDS_MAX) return result
+      if (round === 1 && (isCurrent || result.verdict.state === 'lost')) return result
+      if (isCurrent && result.verdict.state === 'met') return result
+      if (result.verdict.state === 'lost' || round === ROUNDS_MAX) return { ...result, verdict: unknown(result.verdict) }
     }
   }
 }
 
+// The last instant that a date can name.
+const DEADLINE_MAX_MS = 8_640_000_000_000_000
+
 // Each further round needs one more storage to be replaced right during the one before.
 const ROUNDS_MAX = 3
+
+/** Lost after a round that was met: whatever the last replies said, the write is somewhere. */
+function unknown({ counts }: WriteRoundResult['verdict']): WriteRoundResult['verdict'] {
+  return { state: 'lost', counts, outcome: 'unknown', reason: null, reasons: [] }
+}
 
 interface Attempt {
   readonly version: Version

@@ -80,6 +80,8 @@ class Listing {
       const place = partition === first && after ? { hash: hexOf(after.hash), key: after.key } : null
       const asked = pages.get(partition) ?? this.#partition(partition, place, this.#options.limit)
       pages.set(partition, asked)
+      // What was asked ahead may fail when nobody waits for it any more; who does wait hears of it all the same.
+      asked.catch(() => {})
       return asked
     }
     let cursor = after
@@ -125,7 +127,7 @@ class Listing {
     while (replies.length < this.#required && askable.length > 0) {
       const batch = askable.splice(0, this.#required - replies.length)
       for (const reply of await Promise.all(batch.map((home) => askHome(home, ask, this.#deadlineAt)))) {
-        if (reply && !reply.filling) replies.push(reply)
+        if (reply && !reply.filling && isOrderly(reply, after)) replies.push(reply)
       }
     }
     if (replies.length < this.#required) return { type: 'lost', acknowledged: replies.length }
@@ -175,6 +177,16 @@ class Listing {
 function comparePlaces(a: { readonly hash: string; readonly key: string }, b: { readonly hash: string; readonly key: string }): number {
   if (a.hash !== b.hash) return a.hash < b.hash ? -1 : 1
   return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
+}
+
+/** Whether a home's page is what was asked for: places in order, after the position, and not cut short before the first key. */
+function isOrderly(reply: ListReply, after: { readonly hash: string; readonly key: string } | null): boolean {
+  let previous = after
+  for (const entry of reply.keys) {
+    if (!hash64FromHex(entry.hash) || (previous && comparePlaces(previous, entry) >= 0)) return false
+    previous = entry
+  }
+  return !reply.more || reply.keys.length > 0
 }
 
 function positionOf(hash: string, key: string): Position {

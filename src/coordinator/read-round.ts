@@ -94,13 +94,7 @@ class ReadRound {
     this.#tally = beginRead(terms)
   }
 
-  async run(): Promise<ReadRoundResult> {
-    const { self, homes } = this.#terms
-    // The own copy first: it costs nothing, and its digest spares the others from sending the same value again.
-    if (homes.includes(self)) {
-      this.#unaskedHomes.splice(this.#unaskedHomes.indexOf(self), 1)
-      await this.#askOne(self, false)
-    }
+  run(): Promise<ReadRoundResult> {
     return new Promise((resolve) => {
       const hedge = this.#clock.after(this.#terms.hedgeMs, () => this.#askEveryone())
       const deadline = this.#clock.after(Math.max(0, this.#terms.deadlineAt - this.#clock.monotonic()), () => {
@@ -112,10 +106,23 @@ class ReadRound {
         deadline.cancel()
         resolve(result)
       }
-      if (this.#terms.askAll) this.#askEveryHome()
-      this.#askMore()
-      this.#conclude()
+      const { self, homes } = this.#terms
+      if (!homes.includes(self)) return this.#askFirst()
+      // The own copy first: it costs nothing, and its digest spares the others from sending the same value again. Its disk may be slow,
+      // though: the timers run already.
+      this.#unaskedHomes.splice(this.#unaskedHomes.indexOf(self), 1)
+      this.#underWay++
+      void this.#askOne(self, false).then(() => {
+        this.#underWay--
+        if (this.#end) this.#askFirst()
+      })
     })
+  }
+
+  #askFirst(): void {
+    if (this.#terms.askAll) this.#askEveryHome()
+    this.#askMore()
+    this.#conclude()
   }
 
   /** Keeps as many answers under way as could still be needed. */

@@ -1,13 +1,13 @@
 // Asks one replica, wherever it is: this node's own through its door, another's over its link. Decides what an answer is worth: one
 // from a storage that has been replaced is void. Knows nothing of quorums. Invariant: never rejects; every outcome is an answer.
 
-import { type Dot } from '../core/causality/dot.ts'
-import { ByteReader, ByteWriter } from '../core/bytes.ts'
+import type { Dot } from '../core/causality/dot.ts'
+import { ByteReader, ByteWriter, MalformedBytes } from '../core/bytes.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
 import { decodeView, encodeView, type View } from '../core/causality/view.ts'
 import { viewDigest } from '../core/causality/view-digest.ts'
-import type { Directory } from '../core/membership/directory.ts'
+import { type Directory, UNSETTLED } from '../core/membership/directory.ts'
 import { QuorateError } from '../errors.ts'
 import type { Peers } from '../link/peers.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
@@ -50,7 +50,7 @@ export type ReadAnswer =
       /** The part of the required context that it does not know. */
       readonly missing: DotSet
       readonly filling: boolean
-      /** A hybrid time that the replica knows: not before the request's. */
+      /** A hybrid time that the replica knows. */
       readonly time: HybridTime
     }
   | { readonly type: 'refused'; readonly reason: RefusalReason }
@@ -128,7 +128,7 @@ export class Replicas {
           heldLive: reply.heldLive,
           siblings: reply.siblings,
           context: reply.context && decodeDotSet(reply.context),
-          refused: reply.refusedDots ? decodeDotSet(reply.refusedDots).dots() : [],
+          refused: reply.refusedDots ? dotsAmong(view, decodeDotSet(reply.refusedDots)) : [],
           filling: reply.filling,
         }
       },
@@ -166,7 +166,8 @@ export class Replicas {
           same,
           missing: reply.missing ? decodeDotSet(reply.missing) : DotSet.empty(),
           filling: reply.filling,
-          time: Math.max(time, theirTime),
+          // Its own word: a time that was too far ahead for it was told, but not taken over.
+          time: theirTime,
         }
       },
       question.name.bucket,
@@ -201,13 +202,17 @@ export class Replicas {
       const budgetMs = deadlineAt - this.#monotonic()
       if (budgetMs <= 0) return attempt === 1 ? { type: 'unreachable' } : { type: 'refused', reason: 'stale-members' }
       const directory = this.#directory()
-      const basis = { membersDigest: directory.membersDigest, settingsVersion: directory.settingsOf(bucket).version }
+      const settingsVersion = directory.settingsOf(bucket).version
+      if (settingsVersion === UNSETTLED) return { type: 'refused', reason: 'stale-settings' }
+      const basis = { membersDigest: directory.membersDigest, settingsVersion }
       try {
         const answer = await ask(basis, budgetMs)
         const stale =
           answer.type === 'refused' && (answer.reason === 'stale-members' || answer.reason === 'stale-settings')
         if (!stale || attempt === ATTEMPTS_MAX) return answer
       } catch (error) {
+        // What a peer garbled may still have been received.
+        if (error instanceof MalformedBytes) return { type: 'failed' }
         if (!(error instanceof QuorateError)) throw error
         return error.code === 'unreachable' || error.code === 'overloaded'
           ? { type: 'unreachable' }
@@ -215,6 +220,11 @@ export class Replicas {
       }
     }
   }
+}
+
+/** Of the versions that were sent; what else a peer names means nothing here. */
+function dotsAmong(view: View, named: DotSet): Dot[] {
+  return view.versions.map(({ dot }) => dot).filter((dot) => named.has(dot))
 }
 
 // One write goes to several replicas: its bytes are made once.

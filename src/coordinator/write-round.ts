@@ -4,6 +4,7 @@
 
 import {
   beginWrite,
+  mayProveNotApplied,
   tallyWrite,
   type WriteEvent,
   type WriteTally,
@@ -183,7 +184,9 @@ class WriteRound {
 
   #conclude(): void {
     const verdict = writeVerdict(this.#tally)
-    if (this.#verdict && (verdict.state !== 'pending' || this.#underWay === 0)) {
+    // A 4xx says "not applied": with the first refusals the quorum is lost, but only the last one tells that.
+    const isOpen = verdict.state === 'pending' || (verdict.state === 'lost' && mayProveNotApplied(this.#tally))
+    if (this.#verdict && (!isOpen || this.#underWay === 0)) {
       const tally = verdict.state === 'pending' ? tallyWrite(this.#tally, { type: 'deadline' }) : this.#tally
       const final = verdict.state === 'pending' ? writeVerdict(tally) : verdict
       if (final.state !== 'pending') {

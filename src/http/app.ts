@@ -37,7 +37,8 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   const unmatched = metrics.route('*', 'none')
 
   const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const problem = error instanceof Refusal ? error : (problemOfFastifyError(error) ?? problemOfError(error))
+    const problem =
+      error instanceof Refusal ? error : (problemOfFastifyError(error, limits.valueBytesMax) ?? problemOfError(error))
     if (problem === null || problem.code === 'internal') {
       logger?.error({ err: error, reqId: request.id, trace: readTrace(request.headers) }, 'request failed: a defect')
     }

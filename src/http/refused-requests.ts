@@ -7,7 +7,7 @@ import type { Problem, ProblemCode } from './problems.ts'
 import { formatReceipt } from './receipt.ts'
 
 /** Null: not one of fastify's. */
-export function problemOfFastifyError(error: unknown): Problem | null {
+export function problemOfFastifyError(error: unknown, bodyBytesMax: number): Problem | null {
   if (!(error instanceof Error)) return null
   const code: unknown = Reflect.get(error, 'code')
   const status: unknown = Reflect.get(error, 'statusCode')
@@ -17,7 +17,7 @@ export function problemOfFastifyError(error: unknown): Problem | null {
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return { code: 'key-too-long', detail: 'a part of the path is too long' }
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return { code: 'value-too-large', detail: 'the body is longer than this node takes' }
+      return { code: 'value-too-large', detail: `the body is longer than ${bodyBytesMax} bytes` }
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return { code: 'unsupported-media-type', detail: 'send application/json' }
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
@@ -43,7 +43,7 @@ export function refusalReceipt(node: NodeApi, request: FastifyRequest, code: Pro
   const key: unknown = Reflect.get(params, 'key')
   if (typeof bucket !== 'string' || typeof key !== 'string') return null
   const n = Math.min(node.getBucket(bucket).settings.n, node.cluster().members.length)
-  const ring = node.place(bucket, key).partition
+  const { ring } = node.place(bucket, key)
   return formatReceipt({
     n,
     required: 0,

@@ -210,6 +210,9 @@ export class PeerLink {
         return this.#write(next.proof, encodeFrame(next.proof))
       case 'refuse':
         this.#environment.logger.warn({ remote: this.remote, reason: next.reason, detail: next.detail }, 'peer refused')
+        // Both ends greet first, so which of them refuses is a matter of chance: where we were sent to, it is all the same.
+        if (next.reason === 'wrong-cluster' && this.role === 'initiator')
+          this.#environment.hooks.onGoodbye(this.#handshake.claimed?.name ?? null, next.reason, next.detail)
         return this.close(next.reason, next.detail)
       case 'self':
         return this.#end('self', false)

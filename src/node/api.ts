@@ -30,6 +30,8 @@ export interface KeyPlacement {
   /** 16 hex digits. */
   readonly hash: string
   readonly partition: number
+  /** Version of the ring that places it so, as in receipts. */
+  readonly ring: number
   readonly preferenceList: readonly string[]
   readonly fallbacks: readonly string[]
   readonly replicas: readonly { readonly node: string; readonly state: 'reachable' | 'unreachable' | 'filling' }[]

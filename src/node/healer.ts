@@ -1,6 +1,7 @@
 // Keeps the healing going: hints as soon as their home is back, rounds of anti-entropy with each peer in turn, collection behind them.
 // Decides order and pace, counts what was done. What each piece does belongs to repair. Invariant: one round with a peer at a time.
 
+import { MalformedBytes } from '../core/bytes.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import { QuorateError } from '../errors.ts'
 import type { Traffic } from '../link/counters.ts'
@@ -106,23 +107,23 @@ export class Healer {
         this.#keysRepaired += outcome.keysMerged
         this.#peers.set(peer, { lastAt: options.clock.monotonic(), differing: outcome.differing })
       } catch (error) {
-        if (!(error instanceof QuorateError)) throw error
+        // One peer that is away, or says what nobody understands, must not keep the others from being healed.
+        if (!(error instanceof QuorateError || error instanceof MalformedBytes)) throw error
         this.#lastError = `${peer}: ${error.message}`
-        if (error.code === 'storage-failed' || error.code === 'closed') return
+        if (error instanceof QuorateError && error.code === 'storage-failed') return
       }
     }
   }
 
   async #deliverAll(): Promise<void> {
     const { storage, handoff, links } = this.#parts
+    const { self } = this.#parts.directory()
     await Promise.all(
       storage.hints.targets().map(async (target) => {
         // As long as the target takes them and some are left.
-        for (let more = true; more && links.reachable(target); ) {
-          const before = handoff.delivered
-          more = await handoff.deliver(target)
-          if (handoff.delivered === before) return
-        }
+        // This node may owe itself one: its own copy refused what another home took.
+        const here = target === self
+        for (let more = true; more && (here || links.reachable(target)); ) more = await handoff.deliver(target)
       }),
     )
   }

@@ -42,6 +42,9 @@ import { clusterStatus, hintStatus, keyPlacement, ringStatus } from './status.ts
 
 const STORAGE_ID = 'storage-id'
 
+/** Times from peers are taken over up to so many clock bounds ahead: a peer that is one ahead may have taken over as much again. */
+const TIME_AHEAD_BOUNDS = 2
+
 /** Everything that exists once the storage is open. */
 interface Rooms {
   readonly storage: Storage
@@ -72,6 +75,7 @@ export class QuorateNode implements NodeApi {
   #state: 'starting' | 'serving' | 'draining' | 'stopped' = 'starting'
   #failure: QuorateError | null = null
   #inFlight = 0
+  #stopping: Promise<void> | null = null
   #directory: Directory | null = null
 
   private constructor(options: NodeOptions) {
@@ -99,13 +103,14 @@ export class QuorateNode implements NodeApi {
     const startedAt = clock.monotonic()
     const rooms = await this.#open()
     this.#rooms = rooms
+    this.#mustGoOn()
     rooms.membership.load()
     await rooms.links.start()
     await rooms.membership.start()
     const { membership, storage, filling } = rooms
     let told: string | null = null
     while (!membership.table) {
-      if (this.#failure) throw this.#failure
+      this.#mustGoOn()
       const { waitingFor } = membership
       // Whoever starts a node that nobody answers must see why it does not get ready.
       if (waitingFor !== null && waitingFor !== told) logger.info({ join: this.#options.join }, `waiting: ${waitingFor}`)
@@ -114,10 +119,10 @@ export class QuorateNode implements NodeApi {
       await membership.takePlace(clock.monotonic() - startedAt > 2 * timings.failureTimeoutMs)
     }
     await storage.synced(storage.lastLsn)
-    // An earlier life may have told times up to the clock bound ahead; by now this clock has passed them (causality: expiry).
-    const settledAt = startedAt + timings.clockBoundMs
+    // An earlier life may have told times as far ahead as it took them over; by now this clock has passed them (causality: expiry).
+    const settledAt = startedAt + TIME_AHEAD_BOUNDS * timings.clockBoundMs
     if (!storage.recovery.isNew && clock.monotonic() < settledAt) await sleep(clock, settledAt - clock.monotonic())
-    if (this.#failure) throw this.#failure
+    this.#mustGoOn()
     this.#state = 'serving'
     rooms.healer.begin(this.#background)
     logger.info({ filling: filling.isActive, keys: storage.memtable.totalKeys }, 'serving')
@@ -132,8 +137,11 @@ export class QuorateNode implements NodeApi {
     await this.stop()
   }
 
-  async stop(): Promise<void> {
-    if (this.#state === 'stopped') return
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop())
+  }
+
+  async #stop(): Promise<void> {
     this.#state = 'stopped'
     const rooms = this.#rooms
     await rooms?.links.close()
@@ -149,7 +157,8 @@ export class QuorateNode implements NodeApi {
     storage.onFailed((error) => this.#fail(new QuorateError('storage-failed', 'the disk failed; this node stops', { cause: error })))
     const damaged = storage.recovery.damaged.length > 0
     const identity = await this.#identity(storage, damaged)
-    const indexes = new PartitionIndexes(storage.memtable, partitions)
+    // Q is the cluster's, whatever this node was started with: trees are only ever made once it is known.
+    const indexes = new PartitionIndexes(storage.memtable, () => membership.table?.terms.partitions ?? partitions)
     const filling = new Filling(storage)
     const hybrid = this.#hybrid
     const replica = new Replica({ storage, indexes, filling, hybrid, clock, limits: { ...limits, clockBoundMs: timings.clockBoundMs } })
@@ -196,7 +205,7 @@ export class QuorateNode implements NodeApi {
         handler: (from, request, context) => requests.handle(from, request, context),
         onClockSample: (member, offsetMs, rttMs) => this.#clockWatch.sample(member, offsetMs, rttMs),
         hybridTime: hybridNow,
-        observeTime: (time) => void hybrid.observe(time, clock.now(), 2 * timings.clockBoundMs),
+        observeTime: (time) => void hybrid.observe(time, clock.now(), TIME_AHEAD_BOUNDS * timings.clockBoundMs),
         digests: () => ({ members: membership.digest, settings: buckets.digest }),
         onHeartbeatDigests: (member, members, settings) => corrector.noteDigests(member, members, settings),
         members: () => membership.peers,
@@ -279,6 +288,7 @@ export class QuorateNode implements NodeApi {
       hybrid,
       random,
       mint: new DotMint(random),
+      clockBoundMs: timings.clockBoundMs,
       hedgeMs: timings.hedgeMs,
       reachGraceMs: timings.reachGraceMs,
       readAllRate: this.#options.healing.readAllRate,
@@ -286,23 +296,29 @@ export class QuorateNode implements NodeApi {
       onReadRepair: () => healer.noteReadRepair(),
       keepHint: (write, target) => {
         if (!this.#options.healing.handoff) return
-        const conflict = known().settingsOf(write.name.bucket).settings.conflict
-        storage.hints.add(target, write.name, conflict, write.view)
+        const { conflict } = known().settingsOf(write.name.bucket).settings
+        try {
+          storage.hints.add(target, write.name, conflict, write.view)
+        } catch (error) {
+          // A disk that failed stops the node by itself; nobody waits for this.
+          if (!(error instanceof QuorateError)) throw error
+        }
       },
       onEverywhere: (elapsedMs) => this.#toLastHome.observe(elapsedMs / 1000),
       background: (work) => this.#background.own(work),
     }
     const keys = new KeyCoordinator(parts)
     const askHome = async (member: string, ask: Parameters<typeof listKeys>[1], deadlineAt: number): Promise<ReturnType<typeof listKeys> | null> => {
-      if (member === name) {
-        const reply = listKeys(listing, ask)
-        await storage.synced(storage.lastLsn)
-        return reply
-      }
       try {
-        const { reply } = await links.request(member, { type: 'list', ...ask }, { budgetMs: deadlineAt - clock.monotonic() })
-        return reply.type === 'refused' ? null : reply
-      } catch {
+        if (member === name) {
+          const reply = listKeys(listing, ask)
+          await storage.synced(storage.lastLsn)
+          return reply
+        }
+        const { reply, storage: theirs } = await links.request(member, { type: 'list', ...ask }, { budgetMs: deadlineAt - clock.monotonic() })
+        return reply.type === 'refused' || theirs !== known().storageOf(member) ? null : reply
+      } catch (error) {
+        if (!(error instanceof QuorateError)) throw error
         return null
       }
     }
@@ -351,6 +367,12 @@ export class QuorateNode implements NodeApi {
   #bucketDefaults(membership: Membership): BucketSettings {
     const text = membership.table?.terms.defaults
     return text === undefined ? DEFAULT_BUCKET : { ...DEFAULT_BUCKET, ...(JSON.parse(text) as Partial<BucketSettings>) }
+  }
+
+  /** For a start that may be overtaken by the end. */
+  #mustGoOn(): void {
+    if (this.#failure) throw this.#failure
+    if (this.#state === 'stopped') throw new QuorateError('closed', 'this node was stopped before it served')
   }
 
   #fail(error: QuorateError): void {

@@ -74,7 +74,7 @@ export class PeerRequests {
       case 'exchange':
         return exchange.exchange(from, request)
       case 'tree':
-        return exchange.tree(request)
+        return exchange.tree(from, request)
       case 'handoff':
         return { type: 'handoff', bytesGranted: handoffBytes(request.pendingBytes) }
     }

@@ -68,6 +68,7 @@ export function keyPlacement(directory: Directory, bucket: string, key: string, 
   return {
     hash: hexOf(hash),
     partition,
+    ring: ring.version,
     preferenceList: homes,
     fallbacks: ring.fallbacks(id),
     replicas: homes.map((node) => ({ node, state: stateOf(node) })),

@@ -1,7 +1,7 @@
 // Pulls from the other homes what this node lacks, pair by pair: digests say which partitions differ, clocks say which records travel,
 // Merkle trees find what clocks cannot (damage; a filling storage's strays), and at the end of a full exchange the clocks join.
-// Decides when a filling partition is complete. Invariant: clocks join only after every record that the peer had at its snapshot, and
-// that differed, was merged here; and never with a filling peer's.
+// Decides when a filling partition is complete. Invariant: clocks join only after every record was merged here that the peer had at its
+// snapshot and that this clock lacked; and never with a filling peer's.
 
 import { ByteReader } from '../core/bytes.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
@@ -29,7 +29,8 @@ export interface RoundOutcome {
   readonly keysMerged: number
 }
 
-type Status = 'done' | 'filling'
+/** `done`: exchanged with it. `filling`: it is not complete itself. `taken`: nor is any other, so what it has was taken. */
+type Status = 'done' | 'filling' | 'taken'
 
 export class AntiEntropy {
   readonly #parts: AntiEntropyParts
@@ -103,8 +104,12 @@ export class AntiEntropy {
     const first = await this.#page(peer, partition, mine, null, null)
     if (first.filling || first.clock === null) {
       reported.retract(partition, peer)
-      if (filling) this.#note(peer, partition, 'filling')
-      return filling && this.#nobodyIsComplete(partition) ? this.#takeViews(peer, partition, mine, first) : 0
+      if (!filling) return 0
+      this.#note(peer, partition, 'filling')
+      if (!this.#nobodyIsComplete(partition)) return 0
+      const taken = await this.#takeViews(peer, partition, mine, first)
+      this.#note(peer, partition, 'taken')
+      return taken
     }
     const theirs = decodeClock(first.clock)
     let merged = this.#merge(partition, first, theirs)
@@ -112,12 +117,14 @@ export class AntiEntropy {
       page = await this.#page(peer, partition, mine, page.next, null)
       merged += this.#merge(partition, page, theirs)
     }
+    // Before the walk: from here on what the peer has superseded is refused at the door, so no stray slips in behind the walk's back.
+    const joined = replica.joinClock(partition, theirs)
     // Equal clocks with unequal trees, or a storage that has taken strays while it knew nothing: the tree tells where.
     const sameClock = storage.clockOf(partition).equals(theirs)
     if (first.root !== this.#parts.indexes.tree(partition).rootHex && (filling || sameClock)) {
       merged += await this.#walk(peer, partition, first.root ?? '', filling)
     }
-    await storage.synced(replica.joinClock(partition, theirs))
+    await storage.synced(joined)
     reported.report(partition, peer, this.#directory().storageOf(peer) ?? '', theirs)
     if (filling) this.#note(peer, partition, 'done')
     return merged
@@ -185,7 +192,10 @@ export class AntiEntropy {
 
   /** Every other home has said that it is filling as well: what the homes had together is all there is. */
   #nobodyIsComplete(partition: PartitionId): boolean {
-    return this.#others(partition).every((home) => this.#statusWith(home, partition) === 'filling')
+    return this.#others(partition).every((home) => {
+      const status = this.#statusWith(home, partition)
+      return status === 'filling' || status === 'taken'
+    })
   }
 
   /** From a peer that is filling only views are taken, never its clock. */
@@ -198,12 +208,16 @@ export class AntiEntropy {
     return merged
   }
 
-  /** Complete: exchanged, since the fill began, with every other complete home. */
+  /** Complete: exchanged, since the fill began, with every other complete home; where there is none, with every other home. */
   async #completeWhatCanBe(): Promise<void> {
     const { filling } = this.#parts
     for (const [partition, statuses] of [...this.#fillStatus]) {
       if (!filling.isFilling(partition)) continue
-      if (this.#others(partition).every((home) => statuses.has(home))) await filling.complete(partition)
+      const others = this.#others(partition).map((home) => statuses.get(home))
+      const isSettled = others.includes('done')
+        ? others.every((status) => status !== undefined)
+        : others.every((status) => status === 'taken')
+      if (isSettled) await filling.complete(partition)
     }
     const directory = this.#directory()
     const peers = directory.ring.members.filter((member) => member !== directory.self)

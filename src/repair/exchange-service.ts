@@ -4,12 +4,13 @@
 
 import { ByteReader, ByteWriter } from '../core/bytes.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
-import { decodeRecord, type KeyRecord, viewOf } from '../core/causality/record.ts'
+import { contextOf, decodeRecord, type KeyRecord, viewOf } from '../core/causality/record.ts'
 import { encodeView } from '../core/causality/view.ts'
 import { type Hash64, hash64FromHex, hexOf } from '../core/hash64.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import { childDigests } from '../core/merkle/diff.ts'
-import type { PartitionId } from '../core/ring/partition.ts'
+import { type PartitionId, partitionOf } from '../core/ring/partition.ts'
+import { QuorateError } from '../errors.ts'
 import type {
   CompareReply,
   CompareRequest,
@@ -45,14 +46,19 @@ export class ExchangeService {
     request: CompareRequest,
   ): Promise<CompareReply> {
     const { storage, indexes, replica } = this.#parts
-    const directory = this.#directory()
-    const mine = entriesFor(from.name, directory, storage, indexes)
+    const mine = entriesFor(from.name, this.#directoryWith(from), storage, indexes)
+    // "Equal" is the word of a complete home, and proof of what it has: a filling one never says it.
+    const filling = [...mine.keys()].filter((partition) => replica.isFilling(partition))
     await storage.synced(storage.lastLsn)
-    if (request.entries === null) return { type: 'compare', equal: digestOf(mine) === request.digest, differing: null }
-    const unlike = differing(mine, unpackEntries(request.entries)).filter(
-      (partition) => !replica.isFilling(partition) || mine.has(partition),
-    )
-    return { type: 'compare', equal: unlike.length === 0, differing: packPartitions(unlike) }
+    if (request.entries === null) {
+      return { type: 'compare', equal: filling.length === 0 && digestOf(mine) === request.digest, differing: null }
+    }
+    const unlike = new Set([...differing(mine, unpackEntries(request.entries)), ...filling])
+    return {
+      type: 'compare',
+      equal: unlike.size === 0,
+      differing: packPartitions([...unlike].sort((a, b) => a - b)),
+    }
   }
 
   async exchange(
@@ -61,6 +67,7 @@ export class ExchangeService {
   ): Promise<ExchangeReply> {
     const { storage, replica, indexes, reported } = this.#parts
     const { partition } = request
+    this.#checkShared(partition, from)
     const theirs = DotSet.decode(new ByteReader(request.clock))
     const filling = replica.isFilling(partition)
     const isFirst = request.cursor === null
@@ -71,9 +78,13 @@ export class ExchangeService {
     const clock = storage.clockOf(partition).clone()
     const root = indexes.tree(partition).rootHex
     const leaves = request.leaves && new Set(request.leaves)
-    const page = this.#page(partition, request, (record, leaf) =>
-      leaves ? leaves.has(leaf) : lacks(record, theirs, request.filling),
-    )
+    // Nobody merges from a filling home, unless it is filling as well and nobody else is left.
+    const isUseless = filling && !request.filling
+    const page = isUseless
+      ? { records: [], next: null }
+      : this.#page(partition, request, (record, leaf) =>
+          leaves ? leaves.has(leaf) : lacks(record, clock, theirs, request.filling),
+        )
     await storage.synced(storage.lastLsn)
     return {
       type: 'exchange',
@@ -86,7 +97,8 @@ export class ExchangeService {
     }
   }
 
-  tree(request: TreeRequest): TreeReply {
+  tree(from: { readonly name: string; readonly storage: string }, request: TreeRequest): TreeReply {
+    this.#checkShared(request.partition, from)
     return {
       type: 'tree',
       digests: childDigests(this.#parts.indexes.tree(request.partition), request.level, request.nodes),
@@ -113,16 +125,35 @@ export class ExchangeService {
     return { records, next: null }
   }
 
-  #directory(): Directory {
+  /**
+   * Whoever was served here must be the storage behind its name here too: from then on writes built on its predecessor are refused
+   * (the acknowledgement of a replaced storage would else make a quorum with a write that came after the snapshot).
+   */
+  #directoryWith(from: { readonly name: string; readonly storage: string }): Directory {
     const directory = this.#parts.directory()
-    if (!directory) throw new Error('repair was asked for before the cluster was formed')
+    if (directory?.storageOf(from.name) !== from.storage) {
+      throw new QuorateError('refused', `${from.name} is known here with another storage, or not at all`)
+    }
     return directory
+  }
+
+  #checkShared(partition: PartitionId, from: { readonly name: string; readonly storage: string }): void {
+    const { ring, self } = this.#directoryWith(from)
+    const exists = partitionOf(partition) < ring.partitions
+    if (!exists || !ring.isHome(partition, self) || !ring.isHome(partition, from.name)) {
+      throw new QuorateError('refused', `partition ${partition} is not shared with ${from.name}`)
+    }
   }
 }
 
-/** Whether the record has something for a peer with this clock. Dead tags are in no clock; the tree finds them, but not for an empty peer. */
-function lacks(record: KeyRecord, theirs: DotSet, filling: boolean): boolean {
-  return record.versions.some((version) => !theirs.has(version.dot)) || (filling && record.versions.length === 0)
+/**
+ * Whether the record has something for a peer with this clock. Dots may have come into the clock and left no version (a dead tag's):
+ * what they superseded is known by this record alone, and must get there before the clocks join.
+ */
+function lacks(record: KeyRecord, clock: DotSet, theirs: DotSet, filling: boolean): boolean {
+  if (record.versions.some((version) => !theirs.has(version.dot))) return true
+  if (record.versions.length > 0 && record.deadTags.length === 0) return false
+  return filling || !contextOf(record, clock).isSubsetOf(theirs)
 }
 
 export function encodeClock(clock: DotSet): Buffer {

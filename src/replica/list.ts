@@ -29,8 +29,7 @@ export function listKeys(
   const nowMs = msFromHybrid(parts.hybrid.read(parts.clock.now()))
   const keys: ListReply['keys'][number][] = []
   const hash = after && hash64FromHex(after.hash)
-  // Buckets share partitions: a position is (hash, key, bucket), and this one is the last of its key.
-  const position = hash && after ? { hash, key: after.key, bucket: '\uffff\uffff' } : null
+  const position = hash && after ? { hash, key: after.key, bucket } : null
   for (const entry of parts.storage.memtable.scan(partition, position)) {
     if (entry.bucket !== bucket || !entry.key.startsWith(prefix)) continue
     if (keys.length === limit) return { type: 'list', filling: parts.filling.isFilling(partition), keys, more: true }

@@ -25,17 +25,18 @@ export function recordDigest(bucket: string, key: string, record: KeyRecord): Di
 
 export class PartitionIndexes {
   readonly #memtable: Memtable
-  readonly #partitions: number
+  /** Q, once there is a cluster. */
+  readonly #partitions: () => number
   readonly #trees = new Map<PartitionId, MerkleTree>()
 
-  constructor(memtable: Memtable, partitions: number) {
+  constructor(memtable: Memtable, partitions: () => number) {
     this.#memtable = memtable
     this.#partitions = partitions
   }
 
   /** The leaf of the tree that a key falls into. */
   leafOf(hash: KeyHash): number {
-    return leafOfHash(hash, this.#partitions, LEAVES)
+    return leafOfHash(hash, this.#partitions(), LEAVES)
   }
 
   /** Notes that a key's versions changed; free while nobody has asked for the tree. */

@@ -5,7 +5,7 @@
 import type { DotSet } from '../core/causality/dot-set.ts'
 import { EMPTY_VIEW, mergeViews, type View } from '../core/causality/view.ts'
 import type { BucketSettings } from '../core/membership/bucket-settings.ts'
-import type { Directory } from '../core/membership/directory.ts'
+import { type Directory, UNSETTLED } from '../core/membership/directory.ts'
 import { replicationOf } from '../core/ring/partition.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -98,8 +98,12 @@ export class ReplicaService {
     if (!directory || !this.#serving()) return { type: 'refused', reason: 'not-serving' }
     if (basis.membersDigest !== directory.membersDigest) return { type: 'refused', reason: 'stale-members' }
     const { settings, version } = directory.settingsOf(name.bucket)
-    if (basis.settingsVersion !== version || settings.n !== replicationOf(name.partition)) {
+    if (version === UNSETTLED || basis.settingsVersion !== version || settings.n !== replicationOf(name.partition)) {
       return { type: 'refused', reason: 'stale-settings' }
+    }
+    // Also keeps partitions that do not exist from whoever asks below.
+    if (directory.ring.partitionIdOf(name.bucket, name.key, settings.n) !== name.partition) {
+      return { type: 'refused', reason: 'not-home' }
     }
     return { type: 'admitted', directory, settings }
   }

@@ -77,7 +77,7 @@ export interface Tended {
   readonly collected: number
   /** Nothing is left to do before the record or what is stable changes, or before `againAtMs`. */
   readonly isSettled: boolean
-  /** The next deadline in the record; Infinity where there is none. */
+  /** When there is more to do, to be compared with `spentBeforeMs`: a deadline, the end of a dead tag's window; or Infinity. */
   readonly againAtMs: number
 }
 
@@ -204,6 +204,7 @@ export class Replica {
    * Settles one record in a leaf that differs from a complete peer's, whatever the clocks say; the view is empty where the peer has no
    * record. A filling replica takes the peer's word in full. Between complete replicas with equal clocks a live version that only one
    * side holds, and that the other has no record of, can only be damage there: the one that lost it takes it back, and nobody drops it.
+   * But not where this clock has meanwhile got ahead of the peer's: the version may have been deleted since, and collected.
    */
   settle(name: KeyName, view: View, peerClock: DotSet, conflict: Conflict, filling: boolean): boolean {
     if (filling) return this.mergeExchanged(name, view, peerClock, conflict).changed
@@ -211,15 +212,16 @@ export class Replica {
     if (entry && view.versions.length === 0) {
       const record = decodeRecord(entry.bytes)
       const nowMs = this.#nowMs()
-      if (record.versions.some((version) => isLive(version, nowMs))) return false
-      return this.mergeExchanged(name, view, peerClock, conflict).changed
+      if (!record.versions.some((version) => isLive(version, nowMs)))
+        return this.mergeExchanged(name, view, peerClock, conflict).changed
     }
+    // An empty view changes nothing; a stub's says what was superseded there.
     if (entry) return this.mergeExchanged(name, view, undefined, conflict).changed
     // Expired versions may have been collected here a little earlier than there.
     const spentBeforeMs = this.#nowMs() + 2 * this.#limits.clockBoundMs
     const lost = view.versions.filter((v) => isLive(v, spentBeforeMs))
-    if (lost.length === 0) return false
     const clock = this.#storage.clockOf(name.partition)
+    if (lost.length === 0 || !clock.isSubsetOf(peerClock)) return false
     const merged = mergeIntoRecord(undefined, clock.subtract(view.seen), view, conflict)
     this.#commit(name, entry, undefined, merged)
     return true
@@ -254,7 +256,11 @@ export class Replica {
     return {
       collected: record.versions.length - (next?.versions.length ?? 0),
       isSettled: next === null || (next.span === null && next.past.isEmpty && !next.versions.some(isSpent)),
-      againAtMs: next?.versions.reduce((least, v) => Math.min(least, v.deadlineMs ?? Infinity), Infinity) ?? Infinity,
+      againAtMs: Math.min(
+        ...(next?.versions.map((v) => v.deadlineMs ?? Infinity) ?? []),
+        // On the same scale: when it is past, the tag's window is over.
+        ...(next?.deadTags.map((tag) => tag.atMs + spentBeforeMs - forgetTagsBeforeMs) ?? []),
+      ),
     }
   }
 

@@ -121,11 +121,13 @@ export class Client {
 
   async #send(sent: Idempotent, through: Host | null = this.#coordinator()): Promise<PutOutcome | null> {
     const { key, write } = sent
-    if (!through) return null
+    if (!through || key.quiet) return null
     const before = this.#observation.before(key)
     write.open++
+    key.writing++
     const outcome = await this.#ask(through, sent.options.timeoutMs, (coordinator) => coordinator.put(sent.options), `put ${key.name} ${write.id}`)
     write.open--
+    key.writing--
     const observed = { ...before, key, client: this.name, host: through.name, endedAt: this.#world.cluster.time.now, write, options: sent.options }
     if (outcome === null) this.#observation.broken('put', write, observed.endedAt)
     else if (outcome.type === 'stored') {
@@ -161,11 +163,13 @@ export class Client {
   async #delete(bucket: PlannedBucket, name: string): Promise<void> {
     const key = this.#world.history.of(bucket.name, name)
     const through = this.#coordinator()
-    if (!through) return
+    if (!through || key.quiet) return
     const context = this.#contextFor(this.#memory(key))
     const options = { ...this.#options(key), ...(context && { context }) }
     const before = this.#observation.before(key)
+    key.writing++
     const outcome: DeleteOutcome | null = await this.#ask(through, options.timeoutMs, (coordinator) => coordinator.delete(options), `delete ${key.name}`)
+    key.writing--
     const observed = { ...before, key, client: this.name, host: through.name, endedAt: this.#world.cluster.time.now, write: null, options }
     if (outcome === null) this.#observation.broken('delete', null, observed.endedAt)
     else if (outcome.type === 'deleted') {
@@ -277,7 +281,9 @@ export class Client {
     trace(`${this.name} → ${host.name} ${what}`)
     const startedAt = cluster.time.now
     const outcome = await new Promise<T | null>((resolve, reject) => {
+      let isOver = false
       const check = (): void => {
+        if (isOver) return
         if (host.node !== node) return resolve(null)
         const late = cluster.time.now - startedAt > timeoutMs + PATIENCE_MS
         if (!late) return void cluster.time.after(20, check)
@@ -287,7 +293,11 @@ export class Client {
         resolve(null)
       }
       cluster.time.after(20, check)
-      start(node.coordinator).then(resolve, reject)
+      start(node.coordinator)
+        .finally(() => {
+          isOver = true
+        })
+        .then(resolve, reject)
     })
     trace(`${this.name} ← ${host.name} ${what}: ${describeOutcome(outcome)}`)
     return outcome

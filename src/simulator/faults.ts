@@ -4,7 +4,8 @@
 import { MapMemtable } from '../storage/memtable.ts'
 import { decodeRecord } from '../core/causality/record.ts'
 import { homesOf } from './holdings.ts'
-import { HostilePeer } from './hostile-peer.ts'
+import type { KeyHistory } from './history.ts'
+import { attack } from './hostile-peer.ts'
 import { Losses } from './losses.ts'
 import { NO_NETWORK_FAULTS } from './network.ts'
 import { bridge, type Cut, isolate, oneWay, ring, split } from './network-shapes.ts'
@@ -164,6 +165,8 @@ export class Faults {
 
   bringBack(host: Host): void {
     if (host.process?.alive || this.#held.has(host.name)) return
+    // A disk from before a replacement never serves again: its operator gives the node an empty one.
+    if (host.fatal?.includes('has another storage now')) host.disk.wipe()
     this.#world.cluster.start(host)
   }
 
@@ -294,7 +297,7 @@ export class Faults {
     const host = this.#victim()
     if (!host) return
     this.#note('hostile-peer', host.name)
-    await new HostilePeer(cluster, this.#random.fork(`hostile ${this.count}`), plan).attack(host)
+    await attack(cluster, this.#random.fork(`hostile ${this.count}`), plan, host)
   }
 
   // ── clocks, repair ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -358,17 +361,15 @@ export class Faults {
 
   /** Damage at rest, in the middle of a file: it must be noticed, or do no harm. */
   async #rot(durationMs: number): Promise<void> {
-    const { cluster, violations, trace } = this.#world
+    const { violations, trace } = this.#world
     const host = this.#victim(({ name }) => this.losses.mayLose(name))
     const before = host?.node?.rooms?.storage
     if (!host || !before) return
     this.losses.note(host.name)
-    cluster.crash(host, 'reset', true)
-    const images = host.disk.syncedImage()
+    this.#end(host, 'reset', true)
     const flips = this.#random.integer(1, 4)
     const where = Array.from({ length: flips }, () => host.disk.rotBeforeLastSync())
     this.#note('bit-rot', `${host.name} ${where.map((at) => (at ? `${at.name}@${at.position}` : '-')).join(' ')}`)
-    void images
     this.#stability.disturb('everything')
     await this.#backAfter(host, durationMs)
     this.#stability.disturb('everything')
@@ -396,7 +397,8 @@ export class Faults {
     const { cluster, history, plan } = this.#world
     if (!plan.healing.antiEntropy || !this.losses.isWhole || cluster.serving.length < cluster.hosts.length) return
     const live = [...history.keys.values()].filter((key) => {
-      if (key.suspended || key.settings.durability === 'memory') return false
+      if (key.suspended || key.writing > 0 || key.settings.durability === 'memory') return false
+      if (cluster.hosts.some(({ node }) => (node?.rooms?.storage.hints.get(key).length ?? 0) > 0)) return false
       const homes = homesOf(cluster, key)
       return homes.length > 1 && homes.every((home) => this.#holdsOnlyLasting(home, key))
     })
@@ -408,11 +410,12 @@ export class Faults {
     this.#note('lost-record', `${key.name} at ${host.name}`)
     this.losses.note(host.name)
     this.losses.suspend([key])
+    key.quiet = true
     rooms.storage.memtable.remove(key.partition, key.bucket, key.key)
     rooms.indexes.forget(key.partition)
   }
 
-  #holdsOnlyLasting(home: string, key: Parameters<Losses['suspend']>[0] extends Iterable<infer K> ? K : never): boolean {
+  #holdsOnlyLasting(home: string, key: KeyHistory): boolean {
     const entry = this.#world.cluster.host(home).node?.rooms?.storage.memtable.get(key.partition, key.bucket, key.key)
     const versions = entry ? decodeRecord(entry.bytes).versions : []
     return versions.length > 0 && versions.every((version) => version.content !== null && version.deadlineMs === null)

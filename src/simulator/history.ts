@@ -89,6 +89,10 @@ export class KeyHistory {
   /** Strict reads prove nothing while a copy of this key is known to be lost unnoticed. */
   suspended = false
   suspendedAt = -1
+  /** Nobody writes: a copy is lost behind its node's back, and only an untouched one can be found again. */
+  quiet = false
+  /** Writes and deletions under way. */
+  writing = 0
 
   constructor(given: Pick<KeyHistory, 'bucket' | 'key' | 'partition' | 'settings'>) {
     this.bucket = given.bucket

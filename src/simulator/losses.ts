@@ -1,7 +1,9 @@
 // How many copies may be destroyed, and when the next may be: at most W − 1 disks between two completed repairs (G1). Knows what was
 // destroyed since the last one. Invariant: without `mayLose()` nothing is destroyed.
 
-import { homeKnows, homesOf } from './holdings.ts'
+import { formatDot } from '../core/causality/dot.ts'
+import type { Storage } from '../storage/storage.ts'
+import { homeKnows, homesOf, recordAt } from './holdings.ts'
 import type { KeyHistory } from './history.ts'
 import type { World } from './world.ts'
 
@@ -50,6 +52,7 @@ export class Losses {
     for (const key of this.#suspended) {
       if (!this.#isEverywhere(key)) continue
       key.suspended = false
+      key.quiet = false
       key.suspendedAt = cluster.time.now
       this.#suspended.delete(key)
       trace(`repaired ${key.name}`)
@@ -66,10 +69,12 @@ export class Losses {
     const storages = homesOf(cluster, key).map((home) => cluster.host(home).node?.rooms?.storage)
     return storages.every((storage) => {
       if (!storage) return false
-      const mine = storage.memtable.get(key.partition, key.bucket, key.key)
-      const theirs = storages.some((other) => other?.memtable.get(key.partition, key.bucket, key.key))
-      if (theirs && !mine) return false
+      if (key.suspended && storages.some((other) => other && heldAt(other, key) !== heldAt(storage, key))) return false
       return key.writes.every((write) => write.acknowledgedDots.every((dot) => homeKnows(storage, key, dot)))
     })
   }
+}
+
+function heldAt(storage: Storage, key: KeyHistory): string {
+  return recordAt(storage, key)?.versions.map(({ dot }) => formatDot(dot)).join() ?? ''
 }

@@ -88,7 +88,7 @@ export class FakeNode implements NodeApi, Coordinator {
 
   #receipt(options: KeyOptions, level: Level, more: Partial<Receipt> = {}): Receipt {
     const required = level === 'one' ? 1 : level === 'quorum' ? 2 : level === 'all' ? 3 : level
-    const ring = this.place(options.bucket, options.key).partition
+    const { ring } = this.place(options.bucket, options.key)
     return { n: 3, required, replied: 3, hinted: 0, durable: 0, guarantee: 'strict', node: this.name, ring, ...more }
   }
 
@@ -297,6 +297,7 @@ export class FakeNode implements NodeApi, Coordinator {
     return {
       hash: partition.toString(16).padStart(16, '0'),
       partition,
+      ring: 17,
       preferenceList: NAMES,
       fallbacks: [],
       replicas: NAMES.map((node) => ({ node, state: 'reachable' })),

@@ -6,10 +6,11 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { freeBasePort } from '../../scripts/torture/ports.ts'
+import { until } from '../../scripts/torture/waiting.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const READY_MS = 60_000
-const nodeExists = existsSync(join(ROOT, 'src/node/node.ts'))
 
 interface Cluster {
   readonly process: ChildProcess
@@ -57,32 +58,6 @@ function quorate(...args: string[]): {
   return { child, stdout: () => said.stdout, stderr: () => said.stderr, exited }
 }
 
-async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs: number): Promise<void> {
-  const giveUpAt = performance.now() + withinMs
-  while (!(await holds())) {
-    if (performance.now() > giveUpAt) throw new Error(`not within ${withinMs} ms: ${what}`)
-    await new Promise((done) => setTimeout(done, 25))
-  }
-}
-
-/** The first of a run of ports that nobody has now. */
-async function freeBasePort(nodes: number): Promise<number> {
-  const wanted = Array.from({ length: nodes }, (_, index) => [10 * index, 10 * index + 1]).flat()
-  for (let base = 20_000 + (process.pid % 2_000) * 10; base < 60_000; base += 500) {
-    const free = await Promise.all(wanted.map((offset) => isFree(base + offset)))
-    if (free.every(Boolean)) return base
-  }
-  throw new Error('no free ports')
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const server = createServer()
-    server.once('error', () => done(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => done(true)))
-  })
-}
-
 async function dev(nodes: number, basePort: number, ...args: string[]): Promise<Cluster> {
   const { child, stdout, stderr, exited } = quorate(
     'dev',
@@ -119,7 +94,7 @@ async function noneLeft(cluster: Cluster): Promise<void> {
   await until('every node has ended', () => cluster.nodes.every(({ pid }) => !alive(pid)), 20_000)
 }
 
-describe.skipIf(!nodeExists)('quorate dev', { timeout: 180_000 }, () => {
+describe('quorate dev', { timeout: 180_000 }, () => {
   it("starts five nodes that serve one another's writes, ends with all of them, and finds its data again", async () => {
     const basePort = await freeBasePort(5)
     const data = newFolder()
@@ -194,7 +169,7 @@ describe.skipIf(!nodeExists)('quorate dev', { timeout: 180_000 }, () => {
   })
 })
 
-describe.skipIf(!nodeExists)('quorate start', { timeout: 60_000 }, () => {
+describe('quorate start', { timeout: 60_000 }, () => {
   it('forms a cluster alone, and ends with 0 when it is told to', async () => {
     const { child, stdout, stderr, exited } = quorate(
       'start',

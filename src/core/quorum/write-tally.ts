@@ -119,6 +119,17 @@ export function writeVerdict<Reason extends string>(tally: WriteTally<Reason>): 
   }
 }
 
+/** Lost, and yet worth waiting: all that answered so far refused, and whether nothing was applied hangs on those under way. */
+export function mayProveNotApplied(tally: WriteTally): boolean {
+  const states = tally.replicas.filter(({ state, mayHold }) => mayHold || state !== 'unreachable')
+  return (
+    !tally.closed &&
+    states.some(({ state }) => state === 'refused') &&
+    states.some(({ state }) => state === 'in-flight') &&
+    states.every(({ state, mayHold }) => state === 'refused' || (state === 'in-flight' && !mayHold))
+  )
+}
+
 export function writeCounts(tally: WriteTally): WriteCounts {
   const { sloppy, durable: mustBeDurable } = tally.terms
   const filled = new Set<string>()

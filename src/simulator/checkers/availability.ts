@@ -10,10 +10,14 @@ import type { World } from '../world.ts'
 /** Detection (500 ms), a dial's back-off, a handshake: what a link needs after a fault is over. */
 const REACTION_MS = 4000
 
+const SAYS_NO: ReadonlySet<string> = new Set(['refused:too-many-siblings', 'refused:storage-full', 'refused:clock-ahead', 'refused:idempotency-mismatch'])
+
 export function checkAvailability(world: World, stability: Stability, failure: ObservedFailure): void {
   const { key, outcome, options, kind } = failure
   if (outcome.type !== 'quorum-not-met' && outcome.type !== 'not-serving') return
   if (!world.clocksTrusted || !world.disksTrusted || options.timeoutMs < 250) return
+  // A home that is there and says no to this very write has answered.
+  if (outcome.type === 'quorum-not-met' && outcome.replicas.some(({ answer }) => SAYS_NO.has(answer))) return
   const since = failure.startedAt - REACTION_MS
   const clear = world.cluster.hosts
     .map(({ name }) => name)

@@ -3,13 +3,23 @@
 import fc from 'fast-check'
 import { compareDots, type Dot, formatDot } from '../../../src/core/causality/dot.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
-import { hybridFromMs } from '../../../src/core/causality/hybrid-clock.ts'
+import { hybridFromMs, msFromHybrid } from '../../../src/core/causality/hybrid-clock.ts'
 import type { Content, Tag, Version } from '../../../src/core/causality/version.ts'
-import { type Conflict, type DeadTag, EMPTY_VIEW, mergeViews, type View, writeView } from '../../../src/core/causality/view.ts'
+import {
+  type Conflict,
+  type DeadTag,
+  EMPTY_VIEW,
+  mergeViews,
+  type View,
+  writeView,
+} from '../../../src/core/causality/view.ts'
 
 export const LIVES = ['0000000000000001', 'a0b1c2d3e4f50617', 'ffffffffffffffff'] as const
 
-export const anyDot: fc.Arbitrary<Dot> = fc.record({ life: fc.constantFrom(...LIVES), counter: fc.integer({ min: 1, max: 24 }) })
+export const anyDot: fc.Arbitrary<Dot> = fc.record({
+  life: fc.constantFrom(...LIVES),
+  counter: fc.integer({ min: 1, max: 24 }),
+})
 
 export const anyDots: fc.Arbitrary<Dot[]> = fc.array(anyDot, { maxLength: 30 })
 
@@ -93,8 +103,9 @@ export function viewsOfHistory(conflict: Conflict, later = 1): fc.Arbitrary<[Vie
       const stamp = Math.max(hybridFromMs(late), greatest + later)
       const content = { contentType: 'text/plain', meta: [], bytes: Buffer.of(counter) }
       const written: Version = { dot: { life: LIVES[from]!, counter }, stamp, deadlineMs: null, tag, content }
-      const dead = new Map(seen.versions.flatMap((v) => (v.tag ? [[v.tag.id, v]] : [])) as [string, Version][])
-      const tags = [...dead].map(([id, v]) => ({ id, atMs: Math.floor(v.stamp / 1024) })).sort((a, b) => (a.id < b.id ? -1 : 1))
+      const dead = new Map<string, DeadTag>()
+      for (const v of seen.versions) if (v.tag) dead.set(v.tag.id, { id: v.tag.id, atMs: msFromHybrid(v.stamp) })
+      const tags = [...dead.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
       views[to] = mergeViews(views[to]!, writeView(written, seen.seen, tags), conflict)
     }
     return views

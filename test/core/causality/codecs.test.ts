@@ -93,7 +93,14 @@ describe('records and views as bytes', () => {
     )
   })
 
-  test('so is noise', () => {
+  test('a record whose lives are out of order or twice in the table is refused', () => {
+    const table = (...lives: string[]): Buffer => Buffer.from(`000${lives.length}${lives.join('')}00`, 'hex')
+    expect(decodeRecord(table(LIVES[0], LIVES[1])).versions).toEqual([])
+    expect(() => decodeRecord(table(LIVES[1], LIVES[0]))).toThrow(MalformedBytes)
+    expect(() => decodeRecord(table(LIVES[0], LIVES[0]))).toThrow(MalformedBytes)
+  })
+
+  test('noise is MalformedBytes or well-formed too', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (noise) => {
         expectHarmless(Buffer.from(noise), decodeRecord, encodeRecord)
@@ -145,7 +152,14 @@ describe('the bytes beneath', () => {
   })
 
   test('a text that is not UTF-8 is refused, never replaced: a key must not become another key', () => {
-    for (const bytes of [[0xff], [0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf8, 0x88, 0x80, 0x80, 0x80], [0x61, 0xef, 0xbf]]) {
+    for (const bytes of [
+      [0xff],
+      [0xc3],
+      [0xc0, 0x80],
+      [0xed, 0xa0, 0x80],
+      [0xf8, 0x88, 0x80, 0x80, 0x80],
+      [0x61, 0xef, 0xbf],
+    ]) {
       expect(() => new ByteReader(write((writer) => writer.bytes(Buffer.from(bytes)))).text()).toThrow(MalformedBytes)
     }
     for (const text of ['\ufffd', 'a\ufffdb', '\ufeffbom', '\u{1f600}', '\0']) {
@@ -154,7 +168,9 @@ describe('the bytes beneath', () => {
   })
 
   test('what is no counting number is not written', () => {
-    for (const value of [-1, Number.NaN, 2 ** 53, Infinity]) expect(() => write((writer) => writer.varint(value))).toThrow(RangeError)
-    for (const hex of ['00', 'zz00000000000000', 'A000000000000000']) expect(() => write((writer) => writer.hex(hex, 8))).toThrow(RangeError)
+    for (const value of [-1, Number.NaN, 2 ** 53, Infinity])
+      expect(() => write((writer) => writer.varint(value))).toThrow(RangeError)
+    for (const hex of ['00', 'zz00000000000000', 'A000000000000000'])
+      expect(() => write((writer) => writer.hex(hex, 8))).toThrow(RangeError)
   })
 })

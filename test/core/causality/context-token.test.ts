@@ -17,7 +17,8 @@ import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import { anyDeadTags, anyDotSet } from './arbitraries.ts'
 
 const sealer: Sealer = {
-  seal: (scope, payload) => createHmac('sha256', 'secret').update(`${scope.length}:${scope}`).update(payload).digest().subarray(0, SEAL_BYTES),
+  seal: (scope, payload) =>
+    createHmac('sha256', 'secret').update(`${scope.length}:${scope}`).update(payload).digest().subarray(0, SEAL_BYTES),
   verify: (scope, payload, seal) => timingSafeEqual(sealer.seal(scope, payload), seal),
 }
 
@@ -104,6 +105,10 @@ describe('a context token', () => {
         expect(both.tags.map(({ id }) => id)).toEqual([...new Set([...a.tags, ...b.tags].map(({ id }) => id))].sort())
         expect(openContext(sealContext(both, 'k', sealer)!, 'k', sealer)).not.toBeNull()
         expect(uniteContexts(b, a)).toEqual(both)
+        for (const { id, atMs } of both.tags) {
+          const deaths = [...a.tags, ...b.tags].filter((tag) => tag.id === id).map((tag) => tag.atMs)
+          expect(atMs).toBe(Math.min(...deaths))
+        }
       }),
     )
   })

@@ -33,7 +33,10 @@ export interface Rules {
   readonly snapshotOfFillOnly: boolean
   readonly fillingIsRead: boolean
   /** What is left of clock and records after damage. */
-  readonly afterDamage: (kept: ReadonlyMap<string, KeyRecord>, clock: DotSet) => { clock: DotSet; records: Map<string, KeyRecord> }
+  readonly afterDamage: (
+    kept: ReadonlyMap<string, KeyRecord>,
+    clock: DotSet,
+  ) => { clock: DotSet; records: Map<string, KeyRecord> }
 }
 
 export interface Report {
@@ -164,9 +167,21 @@ export class Home {
     const whole = asker.isFilling || this.rules.travels === RULES.travels
     for (const [key, record] of this.records) {
       if (!whole && !this.rules.travels(record, this.clock, asker.clock)) continue
-      views.set(key, { versions: record.versions, seen: this.rules.contextOf(record, this.clock), deadTags: record.deadTags })
+      views.set(key, {
+        versions: record.versions,
+        seen: this.rules.contextOf(record, this.clock),
+        deadTags: record.deadTags,
+      })
     }
-    return { from: this.name, filling: this.isFilling, epoch: asker.epoch, clock: this.clock.clone(), views, whole, askedBy: asker.storage }
+    return {
+      from: this.name,
+      filling: this.isFilling,
+      epoch: asker.epoch,
+      clock: this.clock.clone(),
+      views,
+      whole,
+      askedBy: asker.storage,
+    }
   }
 
   /** The full exchange. Returns whether it counted: nobody merges from a filling home. */
@@ -227,7 +242,11 @@ export class Home {
   }
 }
 
-export function homesNamed(names: readonly string[], rulesInForce: Rules = RULES, conflict: Conflict = 'siblings'): Home[] {
+export function homesNamed(
+  names: readonly string[],
+  rulesInForce: Rules = RULES,
+  conflict: Conflict = 'siblings',
+): Home[] {
   const homes = names.map((name) => new Home(name, names, rulesInForce, conflict))
   for (const home of homes) home.table = new Map(homes.map((other) => [other.name, other.storage]))
   return homes
@@ -235,7 +254,9 @@ export function homesNamed(names: readonly string[], rulesInForce: Rules = RULES
 
 /** A read of these homes with write-back; filling ones give no answer. */
 export function readFrom(homes: readonly Home[], key: string): View {
-  const answers = homes.map((home) => [home, home.look(key)] as const).filter((pair): pair is [Home, View] => pair[1] !== null)
+  const answers = homes
+    .map((home) => [home, home.look(key)] as const)
+    .filter((pair): pair is [Home, View] => pair[1] !== null)
   const conflict = homes[0]?.conflict ?? 'siblings'
   let result = answers.reduce((union, [, view]) => mergeViews(union, view, conflict), EMPTY_VIEW)
   const refused = answers.flatMap(([home]) => home.repair(key, result))

@@ -4,7 +4,14 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatDot, sameDot } from '../../../src/core/causality/dot.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
-import { contextOf, type KeyRecord, mergeIntoRecord, strip, unstrip, viewOf } from '../../../src/core/causality/record.ts'
+import {
+  contextOf,
+  type KeyRecord,
+  mergeIntoRecord,
+  strip,
+  unstrip,
+  viewOf,
+} from '../../../src/core/causality/record.ts'
 import { type Conflict, EMPTY_VIEW, mergeViews, type View, withoutTwins } from '../../../src/core/causality/view.ts'
 import { viewsOfHistory } from './arbitraries.ts'
 

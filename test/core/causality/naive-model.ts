@@ -150,7 +150,8 @@ export class World {
   #write(step: Extract<Step, { op: 'put' | 'delete' }>): void {
     const key = KEYS[step.key]!
     const sessions = this.#sessions.get(key)!
-    const session = step.session < 0 ? undefined : sessions[sessions.length - 1 - (step.session % Math.max(1, sessions.length))]
+    const session =
+      step.session < 0 ? undefined : sessions[sessions.length - 1 - (step.session % Math.max(1, sessions.length))]
     const life = LIVES[step.life]!
     const counter = (this.#counters.get(life) ?? 0) + 1
     this.#counters.set(life, counter)
@@ -228,11 +229,15 @@ export class World {
       })
       if (refused.length === 0) break
       if (round > 3) throw new Error('a read does not come to an end')
-      const without = { ...read.view, versions: read.view.versions.filter((v) => !refused.some((dot) => compareDots(dot, v.dot) === 0)) }
+      const without = {
+        ...read.view,
+        versions: read.view.versions.filter((v) => !refused.some((dot) => compareDots(dot, v.dot) === 0)),
+      }
       read.view = without
       for (const h of read.asked) this.#askHome(read, h)
     }
-    for (const id of read.mustHold) if (!read.known.has(id)) throw new Error(`a strict read of ${read.key} misses ${id}`)
+    for (const id of read.mustHold)
+      if (!read.known.has(id)) throw new Error(`a strict read of ${read.key} misses ${id}`)
     this.#same(`a read of ${read.key}`, read.view, read.known)
     this.#claimsOnly(read.key, read.view.seen, read.known, 'a read')
     const stamp = read.view.versions.reduce((greatest, v) => Math.max(greatest, v.stamp), 0)
@@ -299,7 +304,8 @@ export class World {
         if (dots(a) !== dots(b)) throw new Error(`${key} differs: ${dots(a)} and ${dots(b)}`)
         // What only a lost disk held, and a client had seen, blocks collection until its life is closed: clumsy, and safe.
         const isProvable = a.seen.isSubsetOf(first!.clock)
-        if (isProvable && a.versions.some((v) => v.content === null)) throw new Error(`a deletion of ${key} stays for ever`)
+        if (isProvable && a.versions.some((v) => v.content === null))
+          throw new Error(`a deletion of ${key} stays for ever`)
       }
     }
     for (const id of this.#acknowledged) {
@@ -322,7 +328,8 @@ export class World {
       for (const key of KEYS) {
         const record = home.records.get(key)
         for (const { dot } of record?.versions ?? []) {
-          if (!home.clock.has(dot)) throw new Error(`${home.name} holds ${formatDot(dot)} of ${key}, which its clock lacks`)
+          if (!home.clock.has(dot))
+            throw new Error(`${home.name} holds ${formatDot(dot)} of ${key}, which its clock lacks`)
         }
         const view = home.look(key)
         if (view === null) continue
@@ -340,13 +347,17 @@ export class World {
     if (this.#conflict === 'lww' && maximal.length > 1) {
       const greatest = (a: string, b: string): string => {
         const [x, y] = [this.#event(a), this.#event(b)]
-        return x.stamp > y.stamp || (x.stamp === y.stamp && a > b) ? a : b
+        return (x.stamp - y.stamp || compareDots(x.dot, y.dot)) > 0 ? a : b
       }
       maximal = [maximal.reduce(greatest)]
     }
     const name = (id: string): string => (this.#event(id).isDeletion ? '' : id)
     const expected = maximal.map(name).filter(Boolean).sort().join()
-    const actual = view.versions.filter((v) => v.content !== null).map((v) => formatDot(v.dot)).sort().join()
+    const actual = view.versions
+      .filter((v) => v.content !== null)
+      .map((v) => formatDot(v.dot))
+      .sort()
+      .join()
     if (expected !== actual) throw new Error(`${who} shows {${actual}}, and {${expected}} is right`)
     for (const { dot, content } of view.versions) {
       // A deletion that another home collected on proof is in no context from there: it may stand beside a later one for a while.

@@ -4,7 +4,13 @@
 import fc from 'fast-check'
 
 export type Step =
-  | { readonly op: 'put' | 'delete'; readonly key: number; readonly life: number; readonly session: number; readonly homes: number }
+  | {
+      readonly op: 'put' | 'delete'
+      readonly key: number
+      readonly life: number
+      readonly session: number
+      readonly homes: number
+    }
   | { readonly op: 'deliver' | 'duplicate' | 'lose'; readonly at: number }
   | { readonly op: 'read'; readonly key: number; readonly first: number; readonly second: number }
   | { readonly op: 'begin-read'; readonly key: number; readonly home: number }
@@ -36,7 +42,10 @@ export const LOST_DISKS: Weights = { delete: 0, collect: 0, exchange: 8, fault: 
 export function steps(weights: Weights, keys = 2): fc.Arbitrary<Step[]> {
   const key = fc.nat(keys - 1)
   const write = { key, life: fc.nat(2), session: fc.integer({ min: -2, max: 3 }), homes: fc.nat(7) }
-  const of = (weight: number, arbitrary: fc.Arbitrary<Step>): { weight: number; arbitrary: fc.Arbitrary<Step> } => ({ weight, arbitrary })
+  const of = (weight: number, arbitrary: fc.Arbitrary<Step>): { weight: number; arbitrary: fc.Arbitrary<Step> } => ({
+    weight,
+    arbitrary,
+  })
   const step = fc.oneof(
     of(6, fc.record({ op: fc.constant('put' as const), ...write })),
     of(weights.delete, fc.record({ op: fc.constant('delete' as const), ...write })),

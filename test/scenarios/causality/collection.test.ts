@@ -5,7 +5,17 @@ import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import { mergeIntoRecord, strip } from '../../../src/core/causality/record.ts'
 import type { Version } from '../../../src/core/causality/version.ts'
 import { mergeViews, writeView } from '../../../src/core/causality/view.ts'
-import { type Home, homesNamed, put, readFrom, type Report, RULES, type Rules, texts, version } from '../../core/causality/home.ts'
+import {
+  type Home,
+  homesNamed,
+  put,
+  readFrom,
+  type Report,
+  RULES,
+  type Rules,
+  texts,
+  version,
+} from '../../core/causality/home.ts'
 import * as naive from '../../core/causality/variants.ts'
 
 const A = 'aaaaaaaaaaaaaaaa'
@@ -108,14 +118,21 @@ describe('T18 a record is stripped when every home has its whole context', () =>
     for (const home of homes) home.receive('k', successor)
     // A sibling at r0, r1; a late attempt under the dead tag has seen it, and reaches r0 and r2 alone.
     for (const home of [r0, r1]) home.receive('k', put(version(B, 1, 'gone')))
-    for (const home of [r0, homes[2]]) home.receive('k', put(version(B, 2, 'again', { tag }), DotSet.of({ life: B, counter: 1 })))
+    for (const home of [r0, homes[2]])
+      home.receive('k', put(version(B, 2, 'again', { tag }), DotSet.of({ life: B, counter: 1 })))
     r0.tend('k', reportsOf(homes))
     return texts(mergeViews(r0.look('k')!, r1.look('k')!, 'siblings'))
   }
   test('r0 still says what the dropped attempt had superseded', () => expect(story(RULES)).toEqual(['successor']))
-  test('else it is back in a read of r0, r1', () => expect(story(naive.strippedOnTheDots)).toEqual(['successor', 'gone']))
+  test('else it is back in a read of r0, r1', () =>
+    expect(story(naive.strippedOnTheDots)).toEqual(['successor', 'gone']))
   test('with every clock covering the context it is one life and a dot again', () => {
-    const { record } = mergeIntoRecord(undefined, DotSet.empty(), put(version(A, 3, 'v'), DotSet.of({ life: B, counter: 2 })), 'siblings')
+    const { record } = mergeIntoRecord(
+      undefined,
+      DotSet.empty(),
+      put(version(A, 3, 'v'), DotSet.of({ life: B, counter: 2 })),
+      'siblings',
+    )
     const all = DotSet.of({ life: A, counter: 3 }, { life: B, counter: 2 })
     expect(record!.span?.size).toBe(2)
     const stripped = strip(record!, all, all, 0)!

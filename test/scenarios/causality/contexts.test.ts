@@ -64,7 +64,8 @@ describe("T4 a client's context never enters the clock", () => {
     r1.receive('key 0', d0)
     return texts(r1.look('key 0'))
   }
-  test('a dot of another key, named in a context, is taken in when it comes', () => expect(story(RULES)).toEqual(['d0']))
+  test('a dot of another key, named in a context, is taken in when it comes', () =>
+    expect(story(RULES)).toEqual(['d0']))
   test('else it counts as received, and is lost', () => expect(story(naive.contextIntoClock)).toEqual([]))
 })
 

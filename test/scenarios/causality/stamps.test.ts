@@ -41,7 +41,9 @@ describe('T15 a stamp is later than any that its context saw', () => {
 
 function permutations<T>([first, ...rest]: readonly T[]): T[][] {
   if (first === undefined) return [[]]
-  return permutations(rest).flatMap((order) => order.map((_, i) => order.toSpliced(i, 0, first)).concat([[...order, first]]))
+  return permutations(rest).flatMap((order) =>
+    order.map((_, i) => order.toSpliced(i, 0, first)).concat([[...order, first]]),
+  )
 }
 
 describe('T17 what was called expired stays so', () => {
@@ -50,7 +52,12 @@ describe('T17 what was called expired stays so', () => {
   // Two coordinators, one fast by 200 ms; three homes with the true time. The fast one asks r0 and r1, then the slow one r1 and r2.
   const story = (requestsCarryTime: boolean): boolean[] => {
     const homes = [new HybridClock(), new HybridClock(), new HybridClock()]
-    const judge = (coordinator: HybridClock, coordinatorMs: number, trueMs: number, asked: readonly number[]): boolean => {
+    const judge = (
+      coordinator: HybridClock,
+      coordinatorMs: number,
+      trueMs: number,
+      asked: readonly number[],
+    ): boolean => {
       for (const home of asked) {
         const clock = homes[home]!
         if (requestsCarryTime) expect(clock.observe(coordinator.read(coordinatorMs), trueMs, BOUND_MS)).toBe(true)
@@ -63,7 +70,8 @@ describe('T17 what was called expired stays so', () => {
   }
   test('the question itself tells the homes the time, and they tell the next reader', () =>
     expect(story(true)).toEqual([false, false]))
-  test('else, with times merged from replies alone, it is live again', () => expect(story(false)).toEqual([false, true]))
+  test('else, with times merged from replies alone, it is live again', () =>
+    expect(story(false)).toEqual([false, true]))
   test('a clock beyond the bound is not believed', () => {
     const home = new HybridClock()
     expect(home.observe(hybridFromMs(900 + BOUND_MS) + 1, 900, BOUND_MS)).toBe(false)

@@ -1,0 +1,45 @@
+// What the walk of a tree may do to a record that two complete homes hold differently.
+
+import { expect, test } from 'vitest'
+import { DotSet } from '../../src/core/causality/dot-set.ts'
+import { A, B, keyIn, memoryHomes, version, write } from './memory-home.ts'
+
+const d0 = { life: A, counter: 1 }
+const d1 = { life: B, counter: 1 }
+
+test('what the clock covers and the peer still holds was lost to damage here: it is taken back', async () => {
+  const [home] = await memoryHomes(['x', 'y', 'z'])
+  const key = keyIn(home!.directory, 1)
+  home!.replica.joinClock(key.partition, DotSet.of(d0))
+  const view = write(version(d0, 'value'))
+  expect(home!.replica.settle(key, view, DotSet.of(d0), 'siblings', false)).toBe(true)
+  expect(await home!.texts(key)).toEqual(['value'])
+})
+
+test('but not from a peer whose clock was older: the version may have been deleted and collected since', async () => {
+  const [home] = await memoryHomes(['x', 'y', 'z'])
+  const key = keyIn(home!.directory, 1)
+  // The deletion d1 of d0 came, every home had it, and it was collected, all while the peer's page was on its way.
+  home!.replica.joinClock(key.partition, DotSet.of(d0, d1))
+  const view = write(version(d0, 'deleted'))
+  expect(home!.replica.settle(key, view, DotSet.of(d0), 'siblings', false)).toBe(false)
+  expect(await home!.texts(key)).toEqual([])
+})
+
+test("a peer's record without versions is not the same as no record: it says what was superseded", async () => {
+  const [home] = await memoryHomes(['x', 'y', 'z'])
+  const key = keyIn(home!.directory, 1)
+  await home!.receive(key, write(version(d0, 'superseded')))
+  const stub = { versions: [], seen: DotSet.of(d0, d1), deadTags: [] }
+  home!.replica.settle(key, stub, DotSet.of(d0, d1), 'siblings', false)
+  expect(await home!.texts(key)).toEqual([])
+})
+
+test('a live version is never dropped because a complete peer has no record of it', async () => {
+  const [home] = await memoryHomes(['x', 'y', 'z'])
+  const key = keyIn(home!.directory, 1)
+  await home!.receive(key, write(version(d0, 'value')))
+  const nothing = { versions: [], seen: DotSet.empty(), deadTags: [] }
+  expect(home!.replica.settle(key, nothing, DotSet.of(d0), 'siblings', false)).toBe(false)
+  expect(await home!.texts(key)).toEqual(['value'])
+})
