@@ -22,6 +22,11 @@ interface KeyLog {
 export class Audit {
   readonly #keys = new Map<string, KeyLog>()
   #count = 0
+  #acknowledged = 0
+
+  get acknowledgedCount(): number {
+    return this.#acknowledged
+  }
 
   get keys(): readonly string[] {
     return [...this.#keys.keys()]
@@ -42,6 +47,7 @@ export class Audit {
   }
 
   end(write: Write, outcome: Outcome, strict: boolean): void {
+    if (outcome === 'acknowledged' && write.outcome !== outcome) this.#acknowledged++
     write.outcome = outcome
     if (outcome === 'acknowledged' && strict) this.#log(write.key).fresh.add(write.id)
   }

@@ -65,8 +65,8 @@ export class AuditedClient {
   /** An idempotent write is one write: what one attempt has settled no later one unsettles. */
   #booked(write: Write, done: Done, strict: boolean, idempotent: boolean): Done {
     const before = write.outcome
-    const outcome =
-      idempotent && before === 'unknown' && done.outcome === 'not-applied' ? 'unknown' : done.outcome
+    const settled = before === 'acknowledged' || (before === 'unknown' && done.outcome === 'not-applied')
+    const outcome = idempotent && settled ? before : done.outcome
     this.audit.end(write, outcome, strict)
     this.verdict.count(`${write.kind}s ${done.outcome}`)
     if (done.outcome !== 'acknowledged') this.verdict.count(`  because ${done.why}`)

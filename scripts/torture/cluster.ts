@@ -13,6 +13,8 @@ export interface ClusterOptions {
   readonly nodes?: number
   /** More options of `quorate start`, for every node. */
   readonly args?: readonly string[]
+  /** A node's directory, where it is not in the cluster's folder. */
+  readonly dirOf?: (index: number) => string
 }
 
 export interface RepairFigures {
@@ -43,7 +45,7 @@ export class Cluster {
     const ports = await freePorts(count)
     const nodes = ports.map(({ client, peer }, index) => {
       const name = `node-${index}`
-      const dir = join(folder, name)
+      const dir = options.dirOf?.(index) ?? join(folder, name)
       const others = ports.filter((pair) => pair.peer !== peer).map((pair) => `127.0.0.1:${pair.peer}`)
       const cluster = others.length > 0 ? ['--join', others.join(','), '--expect', String(count)] : []
       const addresses = ['--port', String(client), '--peer-port', String(peer)]

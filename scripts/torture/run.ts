@@ -6,6 +6,7 @@ import { hostile } from './stories/hostile.ts'
 import { idempotency } from './stories/idempotency.ts'
 import { kill } from './stories/kill.ts'
 import { listing } from './stories/listing.ts'
+import { power } from './stories/power.ts'
 import { restart } from './stories/restart.ts'
 import { wipe } from './stories/wipe.ts'
 import type { Story } from './verdict.ts'
@@ -22,6 +23,7 @@ const STORIES: ReadonlyMap<string, Entry> = new Map([
   ['listing', { story: listing, seconds: 0 }],
   ['hostile', { story: hostile, seconds: 0 }],
   ['restart', { story: restart, seconds: 40 }],
+  ['power', { story: power, seconds: 40 }],
 ])
 
 const { values, positionals } = parseArgs({

@@ -9,7 +9,7 @@ import { createHttpServer } from '../http/server.ts'
 import { FileDisk } from '../io/file-disk.ts'
 import { OsRandom } from '../io/os-random.ts'
 import { SocketTransport } from '../io/socket-transport.ts'
-import { SystemClock } from '../io/system-clock.ts'
+import { endOfTurn, SystemClock } from '../io/system-clock.ts'
 import { QuorateNode } from '../node/node.ts'
 import { DEFAULT_HEALING, DEFAULT_LIMITS, DEFAULT_TIMINGS, type NodeOptions } from '../node/options.ts'
 import { createLogger } from '../telemetry/logger.ts'
@@ -49,6 +49,7 @@ export async function composeNode({ settings }: Configuration, version: string):
       disk,
       random: new OsRandom(),
       logger,
+      schedule: endOfTurn,
       healing: DEFAULT_HEALING,
     })
     // Liveness is served before the node has joined: readiness tells the two apart.

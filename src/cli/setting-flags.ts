@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Option, type Command } from 'commander'
 import { resolveConfig, type Configuration } from '../config/resolve.ts'
-import { SETTINGS, type Setting, type SettingName } from '../config/settings.ts'
+import { formatBytes, SETTINGS, type Setting, type SettingName } from '../config/settings.ts'
 import type { CommandIo } from './command-io.ts'
 import { CommandError, EXIT } from './exit-status.ts'
 
@@ -46,7 +46,7 @@ export function configurationOf(command: Command, io: CommandIo): Configuration 
 function flagsOf(setting: Setting): string {
   const placeholders = {
     text: 'text',
-    integer: 'count',
+    integer: 'number',
     number: 'number',
     bytes: 'size',
     duration: 'time',
@@ -55,6 +55,8 @@ function flagsOf(setting: Setting): string {
   return setting.kind === 'boolean' ? setting.flag : `${setting.flag} <${placeholders[setting.kind]}>`
 }
 
-function defaultOf({ default: value }: Setting): string {
+function defaultOf({ default: value, kind }: Setting): string {
+  if (typeof value === 'number' && kind === 'bytes') return ` (default: ${formatBytes(value)})`
+  if (typeof value === 'number' && kind === 'duration') return ` (default: ${value} ms)`
   return typeof value === 'string' || typeof value === 'number' ? ` (default: ${value})` : ''
 }

@@ -72,8 +72,11 @@ export class Membership {
       return
     }
     if (expect === null) return
-    const view = storage.catalog(VIEW)
-    this.#founding = new Founding(this.#self, { ...terms, expect }, view ? decodeFoundingView(view) : null)
+    const bytes = storage.catalog(VIEW)
+    const view = bytes ? decodeFoundingView(bytes) : null
+    // After damage this is another storage, and what the old one froze was frozen under an identity that is gone.
+    const isMine = view?.candidates.some(({ name, storage: id }) => name === this.#self.name && id === this.#self.storage)
+    this.#founding = new Founding(this.#self, { ...terms, expect }, isMine ? view : null)
   }
 
   get table(): MemberTable | null {

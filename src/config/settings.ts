@@ -125,13 +125,17 @@ function properties(): SettingsProperties {
       description: 'on a first start, found the cluster once this many members know each other',
       expected: 'a number of members, 1 to 1000',
     }),
-    zone: nullableText('zone (rack, room, region) that this node fails with', `a zone: ${NAME_RULE}`, NAME),
+    zone: nullableText(
+      'zone (rack, room, region) that this node fails with; shown, not used for placement yet',
+      `a zone: ${NAME_RULE}`,
+      NAME,
+    ),
     weight: Type.Number({
       kind: 'number',
       minimum: 0.01,
       maximum: 100,
       default: 1,
-      description: 'share of the data, relative to other nodes',
+      description: 'share of the data, relative to other nodes; shown, not used for placement yet',
       expected: 'a number, 0.01 to 100',
     }),
     cluster: Type.String({

@@ -188,6 +188,7 @@ export class QuorateNode implements NodeApi {
       seeds: join,
       secrets,
       settings: { heartbeatMs: timings.heartbeatMs, failureTimeoutMs: timings.failureTimeoutMs },
+      ...(this.#options.schedule && { schedule: this.#options.schedule }),
       hooks: {
         localHello: () => ({
           version: PROTOCOL_VERSION,
@@ -251,7 +252,9 @@ export class QuorateNode implements NodeApi {
       buckets,
       storage,
       list: (question) => listKeys(listing, question),
-      handoffBytes: (pendingBytes) => (storage.isFull ? 0 : Math.min(pendingBytes, limits.handoffBytesMax)),
+      // What was acknowledged elsewhere must find its place even here, only more slowly.
+      handoffBytes: (pendingBytes) =>
+        Math.min(pendingBytes, storage.isFull ? Math.ceil(limits.handoffBytesMax / 16) : limits.handoffBytesMax),
       serving,
     })
     const healer = new Healer({

@@ -1,5 +1,6 @@
 // Everything a node is made of and told. The world (ports) and the settings come in here and nowhere else.
 
+import type { Schedule } from '../link/outbox.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
@@ -33,6 +34,8 @@ export interface NodeOptions {
   readonly disk: Disk | null
   readonly random: Random
   readonly logger: Logger
+  /** How frames of one turn of the event loop are gathered into one write; by default without timers. */
+  readonly schedule?: Schedule
 
   readonly limits: NodeLimits
   readonly timings: NodeTimings

@@ -87,9 +87,12 @@ export class AntiEntropy {
     }
     const long = await this.#ask(peer, { type: 'compare', digest: digestOf(entries), entries: packEntries(entries) })
     const unlike = new Set(long.differing ? unpackPartitions(long.differing) : [])
-    // A filling partition is settled by an exchange alone: equal digests with a peer that is filling too prove nothing.
+    // With equal clocks and trees an exchange has nothing to bring (causality: rule 8), and only a complete peer says "equal".
     for (const partition of entries.keys())
-      if (replica.isFilling(partition) && this.#statusWith(peer, partition) !== 'done') unlike.add(partition)
+      if (replica.isFilling(partition) && !unlike.has(partition)) this.#note(peer, partition, 'done')
+    // What a third home was asked about, and both sides here hold nothing of: is this peer complete, or filling too? That must be heard.
+    for (const partition of this.#fillStatus.keys())
+      if (replica.isFilling(partition) && !entries.has(partition)) unlike.add(partition)
     noteEqual(unlike)
     return [...unlike]
       .filter((partition) => directory.ring.isHome(partition, directory.self) && directory.ring.isHome(partition, peer))

@@ -3,6 +3,7 @@
 // replaces it is durable under its name.
 
 import { QuorateError } from '../errors.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { writeCheckpoint } from './checkpoint.ts'
@@ -14,10 +15,14 @@ import type { StorageState } from './storage-state.ts'
 /** Every start begins a segment; so many more than the log's size explains are cleared away by a checkpoint. */
 const SPARE_SEGMENTS_MAX = 64
 
+/** Without room for a checkpoint it is tried again after the first, then after twice as long, up to the second. Milliseconds. */
+const STARVED_RETRY_MS = { least: 1000, most: 30_000 }
+
 interface OldFile extends Pick<StoredFile, 'kind' | 'name' | 'segment' | 'bytes'> {}
 
 export interface CheckpointsOptions {
   readonly disk: Disk
+  readonly clock: Clock
   readonly keys: StorageKeys
   readonly state: StorageState
   readonly log: Log
@@ -37,6 +42,7 @@ export class Checkpoints {
   #stopping = false
   #starved = false
   #retryBytes = 0
+  #retryMs = STARVED_RETRY_MS.least
   #published = 0
 
   constructor(options: CheckpointsOptions) {
@@ -78,6 +84,10 @@ export class Checkpoints {
     const logBytes = this.logBytes
     const due = logBytes > Math.max(checkpointBytesMin, live, this.#retryBytes)
     if (!due && this.segments <= SPARE_SEGMENTS_MAX + (2 * logBytes) / segmentBytesMax) return
+    this.#begin()
+  }
+
+  #begin(): void {
     // Every failure is dealt with where it happens; the promise is kept for whoever has to wait.
     this.#running = this.#take()
       .then(
@@ -126,6 +136,7 @@ export class Checkpoints {
       this.#damagedFiles = new Set()
       this.#starved = false
       this.#retryBytes = 0
+      this.#retryMs = STARVED_RETRY_MS.least
       this.#published++
       logger.debug({ segment: start.segment, bytes, keys: state.memtable.totalKeys }, 'wrote a checkpoint')
     } catch (error) {
@@ -133,12 +144,24 @@ export class Checkpoints {
       // The log itself still has room: only what it would have freed stays.
       if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
         this.#starved = true
+        this.#tryAgain()
         this.#retryBytes = this.logBytes + this.#options.checkpointBytesMin
         logger.warn({ err: error }, 'no room for a checkpoint')
         throw new QuorateError('storage-full', 'no room for a checkpoint', { cause: error })
       }
       throw log.fail(error)
     }
+  }
+
+  /** While there is no room nothing is written, so nothing else would ever look whether there is room again. */
+  #tryAgain(): void {
+    const delayMs = this.#retryMs
+    this.#retryMs = Math.min(2 * delayMs, STARVED_RETRY_MS.most)
+    this.#options.clock.after(delayMs, () => {
+      if (this.#stopping || !this.#starved || this.#options.log.failed) return
+      if (this.#running) this.#tryAgain()
+      else this.#begin()
+    })
   }
 
   async #replace(segment: number): Promise<void> {

@@ -152,6 +152,7 @@ export class Storage {
     }
     storage.#checkpoints = new Checkpoints({
       disk,
+      clock,
       keys,
       state,
       logger,

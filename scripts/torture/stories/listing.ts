@@ -30,9 +30,9 @@ interface City {
 export async function listing({ short, say }: StoryOptions): Promise<Verdict> {
   const verdict = new Verdict()
   await using cluster = await Cluster.start({ args: ['--log-level', 'warn'] })
-  const wanted = await load(cluster, short ? 1500 : 100_000, verdict)
+  const wanted = await load(cluster, short ? 600 : 100_000, verdict)
   say(`${verdict.figures['import']}`)
-  const checked = new Checked(cluster, wanted, verdict, say, short ? 100 : 1000)
+  const checked = new Checked(cluster, wanted, verdict, say, short ? 50 : 1000)
 
   await checked.whole('all up', () => cluster.node(0))
   const writers = writeOthers(cluster, verdict)

@@ -15,7 +15,10 @@ import { Workload } from '../workload.ts'
 
 const DRAIN_MS = 10_000
 const SLOW_MS = 600
+const NEWCOMER_WITHIN_MS = 30_000
 const IN_FLIGHT = 20
+/** Before all are killed. */
+const WRITES_LEAST = 60
 
 export async function restart({ seconds, short, say }: StoryOptions): Promise<Verdict> {
   const verdict = new Verdict()
@@ -30,7 +33,9 @@ export async function restart({ seconds, short, say }: StoryOptions): Promise<Ve
   do {
     const workload = new Workload(client, { clients: 1, paceMs: 5 })
     workload.begin()
-    await delay(short ? 1500 : 4000)
+    if (!short) await delay(4000)
+    const enough = client.audit.acknowledgedCount + WRITES_LEAST
+    await until('clients have written', () => client.audit.acknowledgedCount >= enough, 20_000)
     await Promise.all(cluster.nodes.map((node) => node.kill()))
     await workload.end()
     for (const node of cluster.nodes) node.start()
@@ -90,16 +95,20 @@ async function newcomers(cluster: Cluster, verdict: Verdict): Promise<void> {
   }
   const [twin, stranger, foreigner] = [plan(0, 'node-1'), plan(1, 'stranger'), plan(2, 'node-2', '--cluster', 'another')]
   try {
-    for (const [node, what] of [
+    const cases = [
       [twin, 'a second storage under a living name'],
       [stranger, 'an unknown name'],
       [foreigner, 'a node of another cluster'],
-    ] as const) {
-      node.start()
-      const exit = await within(20_000, node.exited)
-      verdict.hold(exit?.code === 1, `${what} ended with ${exit?.code ?? exit?.signal ?? 'nothing, in 20 s'}; its log: ${node.logTail(4)}`)
-      verdict.hold(!node.saidReady, `${what} said that it was ready`)
-    }
+    ] as const
+    await Promise.all(
+      cases.map(async ([node, what]) => {
+        node.start()
+        const exit = await within(NEWCOMER_WITHIN_MS, node.exited)
+        const how = exit?.code ?? exit?.signal ?? 'nothing, in time'
+        verdict.hold(exit?.code === 1, `${what} ended with ${how}; its log: ${node.logTail(4)}`)
+        verdict.hold(!node.saidReady, `${what} said that it was ready`)
+      }),
+    )
   } finally {
     await Promise.all([twin.kill(), stranger.kill(), foreigner.kill()])
   }

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Audit } from '../audit.ts'
 import { AuditedClient, valueOf } from '../audited-client.ts'
-import { Cluster } from '../cluster.ts'
+import { Cluster, type RepairFigures } from '../cluster.ts'
 import { checkEverything, inParallel } from '../final-check.ts'
 import type { NodeProcess } from '../node-process.ts'
 import { type StoryOptions, Verdict } from '../verdict.ts'
@@ -37,12 +37,15 @@ export async function wipe({ seconds, short, say }: StoryOptions): Promise<Verdi
   const readers = Promise.all(cluster.nodes.map((node) => readThrough(client, node, stop.signal)))
   const wiped = cluster.node(4)
   const startedAt = performance.now()
-  const sampled = { filling: 0 }
+  const sampled = { filling: 0, last: '' }
   await wipeAndStart(wiped)
   await until('the cluster shows the wiped node as filling or filled', async () => (await statusOf(cluster, wiped)) !== '', 10_000)
-  await filled(cluster, wiped, () => sampled.filling++)
+  await filled(cluster, wiped, (figures) => {
+    sampled.filling++
+    sampled.last = `${figures.filling} partitions, last error ${figures.lastError}`
+  })
   verdict.figures['under load: ms from start to filled'] = Math.round(performance.now() - startedAt)
-  verdict.figures['under load: times seen filling'] = sampled.filling
+  verdict.figures['under load: times seen filling, and the last time'] = `${sampled.filling}, ${sampled.last}`
   await judgeTraffic(client, wiped, 'under load')
   const rest = seconds * 1000 - (performance.now() - startedAt)
   if (rest > 0) await delay(rest)
@@ -73,14 +76,14 @@ async function statusOf(cluster: Cluster, node: NodeProcess): Promise<string> {
   return members.find(({ name }) => name === node.name)?.status ?? ''
 }
 
-async function filled(cluster: Cluster, node: NodeProcess, whileFilling: () => void = () => {}): Promise<void> {
+async function filled(cluster: Cluster, node: NodeProcess, whileFilling: (figures: RepairFigures) => void = () => {}): Promise<void> {
   let last = ''
   await until(
     () => `${node.name} is filled: ${last}`,
     async () => {
       const figures = await cluster.repair(node)
       last = JSON.stringify(figures)
-      if (figures.filling > 0) whileFilling()
+      if (figures.filling > 0) whileFilling(figures)
       return figures.filling === 0 && (await statusOf(cluster, node)) === 'self'
     },
     FILL_WITHIN_MS,

@@ -1,0 +1,92 @@
+// What an answer from a peer is worth, however it is made.
+
+import { expect, test } from 'vitest'
+import { ByteWriter } from '../../src/core/bytes.ts'
+import { UNSETTLED } from '../../src/core/membership/directory.ts'
+import { DEFAULT_BUCKET } from '../../src/core/membership/bucket-settings.ts'
+import { encodeDotSet, Replicas } from '../../src/coordinator/replicas.ts'
+import { DotSet } from '../../src/core/causality/dot-set.ts'
+import type { Peers } from '../../src/link/peers.ts'
+import type { ReadReply, Refusal, Request, WriteReply } from '../../src/protocol/messages.ts'
+import { ReplicaService } from '../../src/replica/replica-service.ts'
+import { A, keyIn, memoryHomes, version, write } from '../replica/memory-home.ts'
+
+const dot = { life: A, counter: 7 }
+const view = write(version(dot, 'value'))
+
+const WRITTEN: WriteReply = {
+  type: 'write',
+  outcome: 'stored',
+  durable: true,
+  heldLive: false,
+  siblings: 1,
+  context: null,
+  refusedDots: null,
+  filling: false,
+}
+const EMPTY: ReadReply = { type: 'read', digest: 'none', view: null, missing: null, filling: false }
+
+async function replicasWith(reply: WriteReply | ReadReply | Refusal, settingsVersion = 0): Promise<{ replicas: Replicas; asked: Request[] }> {
+  const [home] = await memoryHomes(['x', 'y', 'z'], { bucket: DEFAULT_BUCKET, version: settingsVersion })
+  const { directory, replica, storage } = home!
+  const asked: Request[] = []
+  const peers: Peers = {
+    request: (member, request) => {
+      asked.push(request)
+      return Promise.resolve({ reply: reply as never, storage: directory.storageOf(member) ?? '', time: 5 })
+    },
+    reachable: () => true,
+    lastHeardAt: () => 0,
+    onChange: () => () => {},
+  }
+  const replicas = new Replicas({
+    directory: () => directory,
+    peers,
+    service: new ReplicaService({ directory: () => directory, replica, storage, serving: () => true }),
+    corrections: { exchange: () => Promise.resolve() },
+    monotonic: () => 0,
+    hybridNow: () => 9,
+  })
+  return { replicas, asked }
+}
+
+async function written(reply: WriteReply | Refusal, settingsVersion?: number): ReturnType<Replicas['write']> {
+  const [home] = await memoryHomes(['x', 'y', 'z'])
+  const { replicas } = await replicasWith(reply, settingsVersion)
+  return replicas.write('y', { name: keyIn(home!.directory, 1), view, intent: 'client', durable: true }, null, 1000)
+}
+
+test('an acknowledgement is one', async () => expect(await written(WRITTEN)).toMatchObject({ type: 'written', refused: [] }))
+
+test('garbled fields are a failure, for the write may have been taken', async () => {
+  expect(await written({ ...WRITTEN, context: Buffer.from('garbage') })).toEqual({ type: 'failed' })
+  expect(await written({ ...WRITTEN, refusedDots: Buffer.of(0xff) })).toEqual({ type: 'failed' })
+})
+
+test('of refused dots only those count that were sent, however many are named', async () => {
+  const all = new ByteWriter()
+  all.varint(1)
+  all.hex(A, 8)
+  all.varint(1)
+  all.varint(0)
+  all.varint(Number.MAX_SAFE_INTEGER - 2)
+  expect(await written({ ...WRITTEN, refusedDots: all.finish() })).toMatchObject({ type: 'written', refused: [dot] })
+  const other = encodeDotSet(DotSet.of({ life: A, counter: 8 }))
+  expect(await written({ ...WRITTEN, refusedDots: other })).toMatchObject({ type: 'written', refused: [] })
+})
+
+test('while the settings are being settled nothing is sent', async () => {
+  const [home] = await memoryHomes(['x', 'y', 'z'])
+  const { replicas, asked } = await replicasWith(WRITTEN, UNSETTLED)
+  const outgoing = { name: keyIn(home!.directory, 1), view, intent: 'client', durable: true } as const
+  for (const member of ['x', 'y'])
+    expect(await replicas.write(member, outgoing, null, 1000)).toEqual({ type: 'refused', reason: 'stale-settings' })
+  expect(asked).toEqual([])
+})
+
+test("the time that a home knows is its own word, not the question's", async () => {
+  const [home] = await memoryHomes(['x', 'y', 'z'])
+  const { replicas } = await replicasWith(EMPTY)
+  const question = { name: keyIn(home!.directory, 1), fallback: false, expect: null, mustInclude: null }
+  expect(await replicas.read('y', question, 1000)).toMatchObject({ type: 'answered', time: 5 })
+})
