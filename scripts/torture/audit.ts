@@ -109,7 +109,8 @@ export class Audit {
     const write = writes.get(id)
     if (write?.kind === 'delete' && write.outcome !== 'not-applied') return true
     for (const later of writes.values()) {
-      if (later.outcome !== 'not-applied' && later.saw.has(id) && this.#isKept(later.id, shown, writes, asked)) return true
+      if (later.outcome !== 'not-applied' && later.saw.has(id) && this.#isKept(later.id, shown, writes, asked))
+        return true
     }
     return false
   }

@@ -74,7 +74,10 @@ export class AuditedClient {
   }
 
   /** Null where it was not answered with a result. `context`: what the result must include. */
-  async read(key: string, options: { readonly context?: string | null; readonly node?: NodeProcess; readonly strictly?: boolean } = {}): Promise<Read | null> {
+  async read(
+    key: string,
+    options: { readonly context?: string | null; readonly node?: NodeProcess; readonly strictly?: boolean } = {},
+  ): Promise<Read | null> {
     const { audit, verdict, cluster } = this
     const node = options.node ?? this.anyNode()
     const headers: Record<string, string> = { 'quorate-timeout': '3000' }
@@ -86,13 +89,15 @@ export class AuditedClient {
     if (answer === null || visible === null) {
       const why = answer === null ? 'no answer' : (problemCode(answer) ?? String(answer.status))
       verdict.count('reads failed')
-      if (answer !== null && answer.status !== 503) verdict.violate(`${key}: a read through ${node.name} answered ${answer.status} ${why}`)
+      if (answer !== null && answer.status !== 503)
+        verdict.violate(`${key}: a read through ${node.name} answered ${answer.status} ${why}`)
       return null
     }
     const strict = isStrict(answer)
     verdict.count(strict ? 'strict reads' : 'other reads')
     if (strict) {
-      for (const wrong of audit.judge(key, visible, wanted)) verdict.violate(`strict read through ${node.name}: ${wrong}`)
+      for (const wrong of audit.judge(key, visible, wanted))
+        verdict.violate(`strict read through ${node.name}: ${wrong}`)
       audit.noteStrictRead(key, new Set(visible))
     }
     return { visible, context: answer.headers['quorate-context'] ?? null, strict }
@@ -105,11 +110,18 @@ export class AuditedClient {
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
       const outcome = error.sent ? 'unknown' : 'not-applied'
-      return { outcome, context: null, siblings: 0, why: error.sent ? 'the connection broke' : 'no connection', strict: false }
+      return {
+        outcome,
+        context: null,
+        siblings: 0,
+        why: error.sent ? 'the connection broke' : 'no connection',
+        strict: false,
+      }
     }
     const { status, headers } = answer
     const code = problemCode(answer)
-    if (status >= 500 && status !== 503 && status !== 507) this.verdict.violate(`a write was answered with ${status} ${code}`)
+    if (status >= 500 && status !== 503 && status !== 507)
+      this.verdict.violate(`a write was answered with ${status} ${code}`)
     return {
       outcome: status < 300 ? 'acknowledged' : outcomeOf(answer, code),
       context: headers['quorate-context'] ?? null,
@@ -127,7 +139,8 @@ function outcomeOf({ status, body }: Answer, code: string | null): Outcome {
 
 export function valueOf(write: Write): string {
   // Sizes from a few bytes to some KiB, by the write's own name, so that a retry sends the same bytes.
-  const size = (write.id.length * 131 + write.saw.size * 17 + (write.id.codePointAt(write.id.length - 1) ?? 0) * 29) % 1500
+  const size =
+    (write.id.length * 131 + write.saw.size * 17 + (write.id.codePointAt(write.id.length - 1) ?? 0) * 29) % 1500
   return `${write.id}\n${FILLER.repeat(Math.ceil(size / FILLER.length)).slice(0, size)}`
 }
 

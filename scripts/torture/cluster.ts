@@ -50,7 +50,14 @@ export class Cluster {
       const cluster = others.length > 0 ? ['--join', others.join(','), '--expect', String(count)] : []
       const addresses = ['--port', String(client), '--peer-port', String(peer)]
       const args = ['--name', name, ...addresses, '--data', dir, ...cluster, '--dev', ...more]
-      return new NodeProcess({ name, clientPort: client, peerPort: peer, dir, args, logFile: join(folder, `${name}.log`) })
+      return new NodeProcess({
+        name,
+        clientPort: client,
+        peerPort: peer,
+        dir,
+        args,
+        logFile: join(folder, `${name}.log`),
+      })
     })
     const cluster = new Cluster(folder, nodes)
     try {
@@ -170,8 +177,7 @@ export class Cluster {
         const differing = rounds.map(({ peers }) => peers.reduce((sum, peer) => sum + peer.differing, 0))
         left = `partitions that differ: ${differing.join()}; ${rounds.map(({ lastError }) => lastError).join()}`
         return (
-          differing.every((count) => count === 0) &&
-          rounds.every(({ peers }) => peers.length === this.nodes.length - 1)
+          differing.every((count) => count === 0) && rounds.every(({ peers }) => peers.length === this.nodes.length - 1)
         )
       },
       withinMs,

@@ -27,7 +27,9 @@ export async function checkEverything(client: AuditedClient): Promise<void> {
     verdict.hold(replicas.size <= 1, `${key}: replicas differ: ${answer.headers['quorate-explain']}`)
     if (index % step !== 0) return
     verdict.count('keys compared through each node')
-    const tags = (await cluster.fromEach(kvPath(client.bucket, key))).map(({ status, headers }) => `${status} ${headers['etag'] ?? ''}`)
+    const tags = (await cluster.fromEach(kvPath(client.bucket, key))).map(
+      ({ status, headers }) => `${status} ${headers['etag'] ?? ''}`,
+    )
     verdict.hold(new Set(tags).size === 1, `${key}: nodes answer differently: ${tags.join(', ')}`)
   })
 }
@@ -40,7 +42,10 @@ function versionsOfReplicas({ headers }: Answer): string[] {
   )
 }
 
-export async function inParallel<T>(items: readonly T[], work: (item: T, index: number) => Promise<void>): Promise<void> {
+export async function inParallel<T>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<void>,
+): Promise<void> {
   let next = 0
   await Promise.all(
     Array.from({ length: Math.min(AT_A_TIME, items.length) }, async () => {

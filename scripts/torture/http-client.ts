@@ -33,7 +33,12 @@ export class HttpClient {
   readonly #agent: Agent = new Agent({ connections: 64, pipelining: 1, keepAliveTimeout: 10_000 })
 
   /** Throws `NoAnswer`. */
-  async call(url: string, method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE', path: string, options: CallOptions = {}): Promise<Answer> {
+  async call(
+    url: string,
+    method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE',
+    path: string,
+    options: CallOptions = {},
+  ): Promise<Answer> {
     const timeoutMs = options.timeoutMs ?? TIMEOUT_MS
     try {
       const response = await request(url + path, {

@@ -55,8 +55,22 @@ export async function listAll(cluster: Cluster, request: ListRequest): Promise<L
 export async function importFile(cluster: Cluster, file: string, bucket: string, keyTemplate: string): Promise<string> {
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
   const urls = cluster.nodes.map(({ url }) => url).join(',')
-  const args = ['import', file, '--bucket', bucket, '--key-template', keyTemplate, '--concurrency', '64', '--url', urls, '--quiet']
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const args = [
+    'import',
+    file,
+    '--bucket',
+    bucket,
+    '--key-template',
+    keyTemplate,
+    '--concurrency',
+    '64',
+    '--url',
+    urls,
+    '--quiet',
+  ]
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let said = ''
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))

@@ -9,7 +9,9 @@ import { until } from './waiting.ts'
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const READY_WITHIN_MS = 60_000
 /** What this shell says of its own nodes is not for these. */
-const WITHOUT_SETTINGS = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('QUORATE_')))
+const WITHOUT_SETTINGS = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('QUORATE_')),
+)
 
 export interface NodePlan {
   readonly name: string

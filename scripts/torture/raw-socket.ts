@@ -12,7 +12,11 @@ export interface RawOptions {
 const WAIT_MS = 5000
 
 /** Sends the pieces one after the other and resolves with everything that came back. Never rejects. */
-export function exchange(port: number, pieces: readonly (Buffer | string)[], options: RawOptions = {}): Promise<Buffer> {
+export function exchange(
+  port: number,
+  pieces: readonly (Buffer | string)[],
+  options: RawOptions = {},
+): Promise<Buffer> {
   const { waitMs = WAIT_MS, untilResponse = false } = options
   return new Promise((resolve) => {
     const socket = createConnection(port, '127.0.0.1')
@@ -39,7 +43,7 @@ function isWhole(bytes: Buffer): boolean {
   const end = bytes.indexOf('\r\n\r\n')
   if (end < 0) return false
   const head = bytes.toString('latin1', 0, end)
-  if (/^HTTP\/1\.1 100 /.test(head)) return isWhole(bytes.subarray(end + 4))
+  if (head.startsWith('HTTP/1.1 100 ')) return isWhole(bytes.subarray(end + 4))
   const [, length = '0'] = /\r\ncontent-length: (\d+)/i.exec(head) ?? []
   return bytes.length >= end + 4 + Number(length)
 }

@@ -49,7 +49,12 @@ for (const name of names) {
   const say = (line: string): void => console.log(`${elapsed()}  ${line}`)
   console.log(`── ${name}`)
   try {
-    const seconds = values.seconds === undefined ? (values.short ? Math.min(entry.seconds, 8) : entry.seconds) : Number(values.seconds)
+    const seconds =
+      values.seconds === undefined
+        ? values.short
+          ? Math.min(entry.seconds, 8)
+          : entry.seconds
+        : Number(values.seconds)
     const verdict = await entry.story({ seconds, short: values.short, say })
     for (const [figure, value] of Object.entries(verdict.figures)) console.log(`  ${figure}: ${value}`)
     for (const violation of verdict.violations) console.log(`  VIOLATED ${violation}`)

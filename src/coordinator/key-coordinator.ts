@@ -143,7 +143,7 @@ export class KeyCoordinator {
 
   // ── steps ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async #start(options: KeyOptions, kind: 'read' | 'write'): Promise<Started | Failure> {
+  #start(options: KeyOptions, kind: 'read' | 'write'): Started | Failure | Promise<Started> {
     const { directory: directoryOf, notServing, clock } = this.#parts
     const directory = directoryOf()
     const why = notServing()
@@ -162,20 +162,15 @@ export class KeyCoordinator {
     }
     const plan = planFor(directory, options, clock.monotonic())
     if ('badQuorum' in plan) return { type: 'bad-quorum', detail: plan.badQuorum, receipt: plan.receipt }
-    await this.#reachEnough(plan, kind === 'read' ? plan.r : plan.w)
-    return { plan, explanation: options.explain ? new Explanation(clock) : null }
+    const started = { plan, explanation: options.explain ? new Explanation(clock) : null }
+    const reached = this.#reachEnough(plan, kind === 'read' ? plan.r : plan.w)
+    return reached ? reached.then(() => started) : started
   }
 
   /** Links that are just coming up deserve a moment; with too few replicas in reach after it, nothing is sent at all. */
   #reachEnough(plan: Plan, required: number): Promise<void> | undefined {
+    if (this.#areReachable(plan, required)) return undefined
     const { replicas, clock, reachGraceMs } = this.#parts
-    const candidates = plan.sloppy ? [...plan.homes, ...plan.fallbacks] : plan.homes
-    const enough = (): boolean => {
-      let reachable = 0
-      for (const member of candidates) if (replicas.reachable(member) && ++reachable >= required) return true
-      return false
-    }
-    if (enough()) return undefined
     return new Promise((resolve) => {
       const done = (): void => {
         stop()
@@ -184,9 +179,19 @@ export class KeyCoordinator {
       }
       const timer = clock.after(Math.min(reachGraceMs, Math.max(0, plan.deadlineAt - clock.monotonic())), done)
       const stop = replicas.onChange(() => {
-        if (enough()) done()
+        if (this.#areReachable(plan, required)) done()
       })
     })
+  }
+
+  /** Whether so many of those who may answer are in reach. */
+  #areReachable(plan: Plan, required: number): boolean {
+    const { replicas } = this.#parts
+    let reachable = 0
+    for (const home of plan.homes) if (replicas.reachable(home) && ++reachable >= required) return true
+    if (plan.sloppy)
+      for (const member of plan.fallbacks) if (replicas.reachable(member) && ++reachable >= required) return true
+    return false
   }
 
   /** What a PUT supersedes, or the attempt that already is what it asks for. */
@@ -211,7 +216,9 @@ export class KeyCoordinator {
       if (twin?.tag && twin.tag.fingerprint !== tag.fingerprint)
         return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
       if (twin) return { context, attempt: { version: twin, view: found.view, intent: 'repair' }, tag }
-      if (found.view.deadTags.some((dead) => dead.id === tag.id)) return { context, attempt: null, tag }
+      // Superseded already: the attempt says so itself, or a home that has not heard of it yet would take it for news.
+      const dead = found.view.deadTags.find(({ id }) => id === tag.id)
+      if (dead) return { context: uniteContexts(context, { ...EMPTY_CONTEXT, tags: [dead] }), attempt: null, tag }
     }
     // Under its own tag, a write that supersedes an earlier attempt would die with it.
     if (!mustRead) return { context, attempt: null, tag: isRetry ? null : tag }
@@ -286,8 +293,7 @@ export class KeyCoordinator {
       durable: plan.settings.durability === 'durable',
     }
     // Too few in reach even now: better said at once, with nothing sent, than left half done.
-    const candidates = plan.sloppy ? [...plan.homes, ...plan.fallbacks] : plan.homes
-    const hopeless = candidates.filter((member) => this.#parts.replicas.reachable(member)).length < plan.w
+    const hopeless = !this.#areReachable(plan, plan.w)
     const terms = {
       homes: plan.homes,
       fallbacks: plan.fallbacks,

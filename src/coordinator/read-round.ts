@@ -40,6 +40,9 @@ export interface ReadRoundTerms {
 
 type Answered = Extract<ReadAnswer, { type: 'answered' }>
 
+/** A home's answer after the end, and the view that the round ended with. */
+type OnLate = (member: string, answer: Answered, view: View) => void
+
 export interface ReadRoundResult {
   readonly verdict: Exclude<ReadVerdict<RefusalReason>, { state: 'pending' }>
   readonly view: View
@@ -56,7 +59,7 @@ export function readRound(
   parts: { readonly replicas: Replicas; readonly clock: Clock },
   terms: ReadRoundTerms,
   explanation: Explanation | null,
-  onLate: (member: string, answer: Answered) => void,
+  onLate: OnLate,
 ): Promise<ReadRoundResult> {
   return new ReadRound(parts, terms, explanation, onLate).run()
 }
@@ -66,7 +69,7 @@ class ReadRound {
   readonly #clock: Clock
   readonly #terms: ReadRoundTerms
   readonly #explanation: Explanation | null
-  readonly #onLate: (member: string, answer: Answered) => void
+  readonly #onLate: OnLate
   readonly #homes = new Map<string, Answered>()
   readonly #unaskedHomes: string[]
   readonly #unaskedFallbacks: string[]
@@ -75,13 +78,14 @@ class ReadRound {
   #missing: DotSet
   #expect: { readonly view: View | null; readonly digest: string } | null = null
   #underWay = 0
+  #stoodIn = false
   #end: ((result: ReadRoundResult) => void) | null = null
 
   constructor(
     parts: { readonly replicas: Replicas; readonly clock: Clock },
     terms: ReadRoundTerms,
     explanation: Explanation | null,
-    onLate: (member: string, answer: Answered) => void,
+    onLate: OnLate,
   ) {
     this.#replicas = parts.replicas
     this.#clock = parts.clock
@@ -111,11 +115,7 @@ class ReadRound {
       // The own copy first: it costs nothing, and its digest spares the others from sending the same value again. Its disk may be slow,
       // though: the timers run already.
       this.#unaskedHomes.splice(this.#unaskedHomes.indexOf(self), 1)
-      this.#underWay++
-      void this.#askOne(self, false).then(() => {
-        this.#underWay--
-        if (this.#end) this.#askFirst()
-      })
+      this.#askOne(self, false, () => this.#askFirst())
     })
   }
 
@@ -128,7 +128,7 @@ class ReadRound {
   /** Keeps as many answers under way as could still be needed. */
   #askMore(): void {
     const wanted = (): number => {
-      const verdict = readVerdict(this.#tally, this.#terms.isLive(this.#view))
+      const verdict = readVerdict(this.#tally, this.#isLive())
       if (verdict.state === 'met') return this.#missing.isEmpty ? 0 : 1
       return this.#terms.required - verdict.counts.counted.length
     }
@@ -164,33 +164,29 @@ class ReadRound {
       this.#note({ type: 'unreachable', replica: member })
       return
     }
-    this.#underWay++
-    void this.#askOne(member, fallback).then(() => {
-      this.#underWay--
-      if (!this.#end) return
+    this.#askOne(member, fallback, () => {
       this.#askMore()
       this.#conclude()
     })
   }
 
-  async #askOne(member: string, fallback: boolean): Promise<void> {
+  /** `goOn` runs after the answer was taken, unless the round has ended. */
+  #askOne(member: string, fallback: boolean, goOn: () => void): void {
     const startedAt = this.#clock.monotonic()
+    this.#underWay++
     this.#note({ type: 'sent', replica: member })
     const { name, mustInclude, deadlineAt } = this.#terms
-    const answer = await this.#replicas.read(
-      member,
-      { name, fallback, expect: fallback ? null : this.#expect, mustInclude },
-      deadlineAt,
-    )
-    const said = explain(answer)
-    this.#explanation?.note(
-      member,
-      fallback ? 'home' : null,
-      said,
-      startedAt,
-      answer.type === 'answered' ? answer.view : null,
-    )
-    this.#take(member, fallback, answer)
+    const take = (said: ReadAnswer): void => {
+      const view = said.type === 'answered' ? said.view : null
+      this.#explanation?.note(member, fallback ? 'home' : null, explain(said), startedAt, view)
+      this.#take(member, fallback, said)
+      this.#underWay--
+      if (this.#end) goOn()
+    }
+    const question = { name, fallback, expect: fallback ? null : this.#expect, mustInclude }
+    const answer = this.#replicas.read(member, question, deadlineAt)
+    if (answer instanceof Promise) void answer.then(take)
+    else take(answer)
   }
 
   #take(member: string, fallback: boolean, answer: ReadAnswer): void {
@@ -199,16 +195,23 @@ class ReadRound {
       return
     }
     if (this.#tally.closed) {
-      if (!fallback && !answer.filling) this.#onLate(member, answer)
+      if (!fallback && !answer.filling) this.#onLate(member, answer, this.#view)
       return
     }
-    if (fallback) this.#note({ type: 'stood-in', replica: member })
-    else this.#note({ type: 'answered', replica: member, filling: answer.filling })
+    if (fallback) {
+      this.#stoodIn = true
+      this.#note({ type: 'stood-in', replica: member })
+    } else this.#note({ type: 'answered', replica: member, filling: answer.filling })
     if (answer.filling) return
     if (!fallback) this.#homes.set(member, answer)
-    if (answer.view && !answer.same) this.#view = mergeViews(this.#view, answer.view, this.#terms.conflict)
-    this.#missing = this.#missing.intersect(answer.missing)
+    if (answer.view && !answer.same) this.#view = union(this.#view, answer.view, this.#terms.conflict)
+    if (!this.#missing.isEmpty) this.#missing = this.#missing.intersect(answer.missing)
     if (!fallback && this.#expect === null) this.#expect = expectation(answer.view)
+  }
+
+  /** Only fallbacks depend on it. */
+  #isLive(): boolean {
+    return this.#stoodIn && this.#terms.isLive(this.#view)
   }
 
   #note(event: ReadEvent<RefusalReason>): void {
@@ -217,7 +220,7 @@ class ReadRound {
 
   #conclude(): void {
     if (!this.#end) return
-    const live = this.#terms.isLive(this.#view)
+    const live = this.#isLive()
     let verdict = readVerdict(this.#tally, live)
     const exhausted = this.#underWay === 0
     const reached = this.#missing.isEmpty
@@ -231,16 +234,22 @@ class ReadRound {
     this.#note({ type: 'deadline' })
     const end = this.#end
     this.#end = null
-    const times = [...this.#homes.values()].map((answer) => answer.time)
+    let knownTime = Infinity
+    for (const { time } of this.#homes.values()) knownTime = Math.min(knownTime, time)
     end({
       verdict,
       view: this.#view,
       contextReached: reached,
       homes: this.#homes,
-      knownTime: times.length > 0 ? Math.min(...times) : 0,
+      knownTime: this.#homes.size > 0 ? knownTime : 0,
       tally: this.#tally,
     })
   }
+}
+
+/** Nothing and a view is that view; only where tags died it may hold what a merge would drop. */
+function union(a: View, b: View, conflict: Conflict): View {
+  return a === EMPTY_VIEW && b.deadTags.length === 0 ? b : mergeViews(a, b, conflict)
 }
 
 function explain(answer: ReadAnswer): string {

@@ -14,7 +14,7 @@ import type { Explanation } from './explanation.ts'
 import type { Failure, Guarantee } from './operations.ts'
 import { type Plan, receiptOf } from './plan.ts'
 import { readRound, type ReadRoundResult } from './read-round.ts'
-import type { Replicas } from './replicas.ts'
+import type { Replicas, WriteAnswer } from './replicas.ts'
 
 export interface ReadingParts {
   readonly replicas: Replicas
@@ -61,7 +61,8 @@ export async function read(
     )
     if (unclear && !last) continue
     const wanted = wantsStrict(plan, result)
-    const { holding, refused } = await writeBack(parts, plan, result, wanted)
+    const back = writeBack(parts, plan, result, wanted)
+    const { holding, refused } = back instanceof Promise ? await back : back
     if (refused.length > 0 && !last) continue
     const view = refused.length === 0 ? result.view : without(result.view, DotSet.of(...refused))
     const { counts } = result.verdict
@@ -84,8 +85,7 @@ function oneRound(
   explanation: Explanation | null,
   again: boolean,
 ): Promise<ReadRoundResult> {
-  let answer: View = EMPTY_VIEW
-  const round = readRound(
+  return readRound(
     parts,
     {
       self: plan.self,
@@ -102,18 +102,15 @@ function oneRound(
       hedgeMs: parts.hedgeMs,
     },
     explanation,
-    (member, late) => {
-      if (parts.readRepair && !sameVersions(late.view ?? EMPTY_VIEW, answer)) void repair(parts, plan, member, answer)
+    (member, late, view) => {
+      if (parts.readRepair && !sameVersions(late.view ?? EMPTY_VIEW, view)) void repair(parts, plan, member, view)
     },
   )
-  return round.then((result) => {
-    answer = result.view
-    return result
-  })
 }
 
 function failureOf(plan: Plan, result: ReadRoundResult, explanation: Explanation | null): Failure | null {
   const { verdict } = result
+  if (verdict.state === 'met' && result.contextReached) return null
   const told = {
     receipt: receiptOf(plan, plan.r, {
       replied: verdict.counts.counted.length,
@@ -123,7 +120,7 @@ function failureOf(plan: Plan, result: ReadRoundResult, explanation: Explanation
     }),
     ...(explanation && { explain: explanation.entries }),
   } as const
-  if (verdict.state === 'met') return result.contextReached ? null : { type: 'context-not-reached', ...told }
+  if (verdict.state === 'met') return { type: 'context-not-reached', ...told }
   return {
     type: 'quorum-not-met',
     operation: 'read',
@@ -143,22 +140,29 @@ function wantsStrict(plan: Plan, result: ReadRoundResult): boolean {
   return counts.standIns === 0 && counts.homes >= plan.r && plan.r + plan.bucketW > plan.n
 }
 
+interface WrittenBack {
+  /** Homes that hold the view. */
+  readonly holding: number
+  /** Dots of the view that a home had superseded meanwhile. */
+  readonly refused: readonly Version['dot'][]
+}
+
 /**
  * Brings the homes that differ up to the merged view. Waits (when `wanted`) until enough hold it for a strict answer; others are
- * repaired behind it. Returns how many homes hold the view, and the dots of it that a home had superseded meanwhile.
+ * repaired behind it.
  */
-async function writeBack(
+function writeBack(
   parts: ReadingParts,
   plan: Plan,
   result: ReadRoundResult,
   wanted: boolean,
-): Promise<{ readonly holding: number; readonly refused: readonly Version['dot'][] }> {
+): WrittenBack | Promise<WrittenBack> {
   const { view } = result
-  const answered = [...result.homes]
-  const differing = answered
-    .filter(([, answer]) => !sameVersions(answer.view ?? EMPTY_VIEW, view))
-    .map(([member]) => member)
-  const agreeing = answered.length - differing.length
+  const differing: string[] = []
+  for (const [member, answer] of result.homes) {
+    if (answer.view !== view && !sameVersions(answer.view ?? EMPTY_VIEW, view)) differing.push(member)
+  }
+  const agreeing = result.homes.size - differing.length
   const needed = strictHomesNeeded(plan.n, plan.r, plan.bucketW)
   if (!wanted || (agreeing >= needed && differing.length === 0)) {
     if (parts.readRepair) for (const member of differing) void repair(parts, plan, member, view)
@@ -187,7 +191,7 @@ async function writeBack(
   })
 }
 
-function repair(parts: ReadingParts, plan: Plan, member: string, view: View): ReturnType<Replicas['write']> {
+async function repair(parts: ReadingParts, plan: Plan, member: string, view: View): Promise<WriteAnswer> {
   parts.onReadRepair()
   const write = { name: plan.name, view, intent: 'repair', durable: plan.settings.durability === 'durable' } as const
   return parts.replicas.write(member, write, null, plan.deadlineAt)

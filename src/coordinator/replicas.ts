@@ -11,8 +11,8 @@ import { type Directory, UNSETTLED } from '../core/membership/directory.ts'
 import { QuorateError } from '../errors.ts'
 import type { Peers } from '../link/peers.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
-import type { Basis, ReplicaService } from '../replica/replica-service.ts'
-import type { KeyName } from '../replica/replica.ts'
+import type { Basis, LookResult, ReplicaService } from '../replica/replica-service.ts'
+import type { KeyName, WriteResult } from '../replica/replica.ts'
 
 export interface OutgoingWrite {
   readonly name: KeyName
@@ -105,77 +105,99 @@ export class Replicas {
     return this.#peers.onChange(listener)
   }
 
-  /** Merge the view there (`hintFor` null), or hold it there for another member. */
-  async write(member: string, write: OutgoingWrite, hintFor: string | null, deadlineAt: number): Promise<WriteAnswer> {
-    return this.#persist(
-      deadlineAt,
-      async (basis, budgetMs): Promise<WriteAnswer> => {
-        const { name, view, intent, durable } = write
-        if (member === this.#directory().self) {
-          if (hintFor !== null) return this.#service.hint(name, view, basis, hintFor, durable)
-          const result = await this.#service.write(name, view, basis, { intent, durable })
-          return result.type === 'refused' ? result : { ...result, stored: result.outcome === 'stored' }
-        }
-        const request = { type: 'write', ...name, intent, view: encoded(view), hintFor, durable, ...basis } as const
-        const { reply, storage } = await this.#peers.request(member, request, { budgetMs })
-        if (storage !== this.#directory().storageOf(member)) return { type: 'failed' }
-        if (reply.type === 'refused') return this.#refused(member, reply, budgetMs)
-        if (reply.outcome === 'hinted') return { type: 'hinted', durable: reply.durable }
-        return {
-          type: 'written',
-          stored: reply.outcome === 'stored',
-          durable: reply.durable,
-          heldLive: reply.heldLive,
-          siblings: reply.siblings,
-          context: reply.context && decodeDotSet(reply.context),
-          refused: reply.refusedDots ? dotsAmong(view, decodeDotSet(reply.refusedDots)) : [],
-          filling: reply.filling,
-        }
-      },
-      write.name.bucket,
+  /** Merge the view there (`hintFor` null), or hold it there for another member. At once where nothing has to be waited for. */
+  write(
+    member: string,
+    write: OutgoingWrite,
+    hintFor: string | null,
+    deadlineAt: number,
+  ): WriteAnswer | Promise<WriteAnswer> {
+    return this.#persist(write.name.bucket, deadlineAt, 1, (basis, budgetMs) =>
+      member === this.#directory().self
+        ? this.#writeHere(write, hintFor, basis)
+        : this.#writeThere(member, write, hintFor, basis, budgetMs),
     )
   }
 
-  async read(member: string, question: ReadQuestion, deadlineAt: number): Promise<ReadAnswer> {
-    return this.#persist(
-      deadlineAt,
-      async (basis, budgetMs): Promise<ReadAnswer> => {
-        const { name, fallback, expect, mustInclude } = question
-        const time = this.#hybridNow()
-        if (member === this.#directory().self) {
-          const look = fallback ? await this.#service.lookAtHints(name, basis) : await this.#service.look(name, basis)
-          if (look.type === 'refused') return look
-          const missing = this.#missingHere(name, look.view, fallback, mustInclude)
-          return { type: 'answered', view: look.view, same: false, missing, filling: look.filling, time }
-        }
-        const request = {
-          type: 'read',
-          ...name,
-          expectDigest: expect?.digest ?? null,
-          mustInclude: mustInclude && encodeDotSet(mustInclude),
-          fallback,
-          ...basis,
-        } as const
-        const { reply, storage, time: theirTime } = await this.#peers.request(member, request, { budgetMs, time })
-        if (storage !== this.#directory().storageOf(member)) return { type: 'failed' }
-        if (reply.type === 'refused') return this.#refused(member, reply, budgetMs)
-        const same = expect !== null && reply.view === null && reply.digest === expect.digest
-        return {
-          type: 'answered',
-          view: same ? expect.view : reply.view && decodeView(reply.view),
-          same,
-          missing: reply.missing ? decodeDotSet(reply.missing) : DotSet.empty(),
-          filling: reply.filling,
-          // Its own word: a time that was too far ahead for it was told, but not taken over.
-          time: theirTime,
-        }
-      },
-      question.name.bucket,
+  #writeHere(write: OutgoingWrite, hintFor: string | null, basis: Basis): WriteAnswer | Promise<WriteAnswer> {
+    const { name, view, intent, durable } = write
+    if (hintFor !== null) return this.#service.hint(name, view, basis, hintFor, durable)
+    const result = this.#service.write(name, view, basis, { intent, durable })
+    return result instanceof Promise ? result.then(writtenHere) : writtenHere(result)
+  }
+
+  async #writeThere(
+    member: string,
+    write: OutgoingWrite,
+    hintFor: string | null,
+    basis: Basis,
+    budgetMs: number,
+  ): Promise<WriteAnswer> {
+    const { name, view, intent, durable } = write
+    const request = { type: 'write', ...name, intent, view: encoded(view), hintFor, durable, ...basis } as const
+    const { reply, storage } = await this.#peers.request(member, request, { budgetMs })
+    if (storage !== this.#directory().storageOf(member)) return { type: 'failed' }
+    if (reply.type === 'refused') return this.#refused(member, reply, budgetMs)
+    if (reply.outcome === 'hinted') return { type: 'hinted', durable: reply.durable }
+    return {
+      type: 'written',
+      stored: reply.outcome === 'stored',
+      durable: reply.durable,
+      heldLive: reply.heldLive,
+      siblings: reply.siblings,
+      context: reply.context && decodeDotSet(reply.context),
+      refused: reply.refusedDots ? dotsAmong(view, decodeDotSet(reply.refusedDots)) : [],
+      filling: reply.filling,
+    }
+  }
+
+  /** What the replica knows of the key. At once where nothing has to be waited for. */
+  read(member: string, question: ReadQuestion, deadlineAt: number): ReadAnswer | Promise<ReadAnswer> {
+    return this.#persist(question.name.bucket, deadlineAt, 1, (basis, budgetMs) =>
+      member === this.#directory().self
+        ? this.#readHere(question, basis)
+        : this.#readThere(member, question, basis, budgetMs),
     )
+  }
+
+  #readHere({ name, fallback, mustInclude }: ReadQuestion, basis: Basis): ReadAnswer | Promise<ReadAnswer> {
+    const time = this.#hybridNow()
+    const answer = (look: LookResult): ReadAnswer => {
+      if (look.type === 'refused') return look
+      const missing = this.#missingHere(name, look.view, fallback, mustInclude)
+      return { type: 'answered', view: look.view, same: false, missing, filling: look.filling, time }
+    }
+    const look = fallback ? this.#service.lookAtHints(name, basis) : this.#service.look(name, basis)
+    return look instanceof Promise ? look.then(answer) : answer(look)
+  }
+
+  async #readThere(member: string, question: ReadQuestion, basis: Basis, budgetMs: number): Promise<ReadAnswer> {
+    const { name, fallback, expect, mustInclude } = question
+    const request = {
+      type: 'read',
+      ...name,
+      expectDigest: expect?.digest ?? null,
+      mustInclude: mustInclude && encodeDotSet(mustInclude),
+      fallback,
+      ...basis,
+    } as const
+    const { reply, storage, time } = await this.#peers.request(member, request, { budgetMs, time: this.#hybridNow() })
+    if (storage !== this.#directory().storageOf(member)) return { type: 'failed' }
+    if (reply.type === 'refused') return this.#refused(member, reply, budgetMs)
+    const same = expect !== null && reply.view === null && reply.digest === expect.digest
+    return {
+      type: 'answered',
+      view: same ? expect.view : reply.view && decodeView(reply.view),
+      same,
+      missing: reply.missing ? decodeDotSet(reply.missing) : NOTHING_MISSING,
+      filling: reply.filling,
+      // Its own word: a time that was too far ahead for it was told, but not taken over.
+      time,
+    }
   }
 
   #missingHere(name: KeyName, view: View | null, fallback: boolean, mustInclude: DotSet | null): DotSet {
-    if (mustInclude === null) return DotSet.empty()
+    if (mustInclude === null) return NOTHING_MISSING
     if (!fallback) return this.#service.missing(name, mustInclude)
     return view ? mustInclude.subtract(view.seen) : mustInclude
   }
@@ -193,34 +215,61 @@ export class Replicas {
   }
 
   /** Asks again while the two sides only disagree on tables, which the refusal has brought together. */
-  async #persist<A extends WriteAnswer | ReadAnswer>(
-    deadlineAt: number,
-    ask: (basis: Basis, budgetMs: number) => Promise<A>,
+  #persist<A extends WriteAnswer | ReadAnswer>(
     bucket: string,
-  ): Promise<A | { type: 'failed' } | { type: 'unreachable' } | { type: 'refused'; reason: RefusalReason }> {
-    for (let attempt = 1; ; attempt++) {
-      const budgetMs = deadlineAt - this.#monotonic()
-      if (budgetMs <= 0) return attempt === 1 ? { type: 'unreachable' } : { type: 'refused', reason: 'stale-members' }
-      const directory = this.#directory()
-      const settingsVersion = directory.settingsOf(bucket).version
-      if (settingsVersion === UNSETTLED) return { type: 'refused', reason: 'stale-settings' }
-      const basis = { membersDigest: directory.membersDigest, settingsVersion }
-      try {
-        const answer = await ask(basis, budgetMs)
-        const stale =
-          answer.type === 'refused' && (answer.reason === 'stale-members' || answer.reason === 'stale-settings')
-        if (!stale || attempt === ATTEMPTS_MAX) return answer
-      } catch (error) {
-        // What a peer garbled may still have been received.
-        if (error instanceof MalformedBytes) return { type: 'failed' }
-        if (!(error instanceof QuorateError)) throw error
-        return error.code === 'unreachable' || error.code === 'overloaded'
-          ? { type: 'unreachable' }
-          : { type: 'failed' }
-      }
+    deadlineAt: number,
+    attempt: number,
+    ask: (basis: Basis, budgetMs: number) => A | Promise<A>,
+  ): A | Loss | Promise<A | Loss> {
+    const budgetMs = deadlineAt - this.#monotonic()
+    if (budgetMs <= 0) return attempt === 1 ? { type: 'unreachable' } : { type: 'refused', reason: 'stale-members' }
+    const directory = this.#directory()
+    const settingsVersion = directory.settingsOf(bucket).version
+    if (settingsVersion === UNSETTLED) return { type: 'refused', reason: 'stale-settings' }
+    const judge = (answer: A): A | Loss | Promise<A | Loss> =>
+      attempt < ATTEMPTS_MAX && isStale(answer) ? this.#persist(bucket, deadlineAt, attempt + 1, ask) : answer
+    let answer: A | Promise<A>
+    try {
+      answer = ask({ membersDigest: directory.membersDigest, settingsVersion }, budgetMs)
+    } catch (error) {
+      const loss = lossOf(error)
+      // A broken invariant must stop the process, as it does where the answer is waited for.
+      return loss ?? Promise.reject(error)
     }
+    if (!(answer instanceof Promise)) return judge(answer)
+    return answer.then(judge, (error: unknown) => {
+      const loss = lossOf(error)
+      if (loss === null) throw error
+      return loss
+    })
   }
 }
+
+type Loss =
+  | { readonly type: 'failed' }
+  | { readonly type: 'unreachable' }
+  | { readonly type: 'refused'; readonly reason: RefusalReason }
+
+/** What an operating failure means for the one who asked; null: it is none. */
+function lossOf(error: unknown): Loss | null {
+  // What a peer garbled may still have been received.
+  if (error instanceof MalformedBytes) return { type: 'failed' }
+  if (!(error instanceof QuorateError)) return null
+  return error.code === 'unreachable' || error.code === 'overloaded' ? { type: 'unreachable' } : { type: 'failed' }
+}
+
+function isStale(answer: WriteAnswer | ReadAnswer): boolean {
+  return answer.type === 'refused' && (answer.reason === 'stale-members' || answer.reason === 'stale-settings')
+}
+
+function writtenHere(result: WriteResult): WriteAnswer {
+  if (result.type === 'refused') return result
+  const { durable, heldLive, siblings, context, refused, filling } = result
+  return { type: 'written', stored: result.outcome === 'stored', durable, heldLive, siblings, context, refused, filling }
+}
+
+// Shared, since answers are never changed.
+const NOTHING_MISSING: DotSet = DotSet.empty()
 
 /** Of the versions that were sent; what else a peer names means nothing here. */
 function dotsAmong(view: View, named: DotSet): Dot[] {

@@ -9,10 +9,9 @@ import {
   type WriteEvent,
   type WriteTally,
   type WriteVerdict,
-  writeCounts,
   writeVerdict,
 } from '../core/quorum/write-tally.ts'
-import type { Clock } from '../ports/clock.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
 import type { Explanation } from './explanation.ts'
 import type { OutgoingWrite, Replicas, WriteAnswer } from './replicas.ts'
@@ -72,6 +71,8 @@ class WriteRound {
   readonly #notAsked = new Set<string>()
   #tally: WriteTally<RefusalReason>
   #underWay = 0
+  #begun = false
+  readonly #timers: Timer[] = []
   #verdict: ((result: WriteRoundResult) => void) | null = null
   #settle: (everywhere: boolean) => void = () => {}
   readonly #settled = new Promise<boolean>((resolve) => {
@@ -92,16 +93,12 @@ class WriteRound {
     return new Promise((resolve) => {
       this.#verdict = resolve
       this.#underWay++
-      const hedge = this.#terms.sloppy ? clock.after(this.#terms.hedgeMs, () => this.#hedge()) : null
-      const deadline = clock.after(Math.max(0, this.#terms.deadlineAt - clock.monotonic()), () =>
-        this.#note({ type: 'deadline' }),
-      )
-      void this.#settled.then(() => {
-        hedge?.cancel()
-        deadline.cancel()
-      })
+      if (this.#terms.sloppy) this.#timers.push(clock.after(this.#terms.hedgeMs, () => this.#hedge()))
+      const leftMs = Math.max(0, this.#terms.deadlineAt - clock.monotonic())
+      this.#timers.push(clock.after(leftMs, () => this.#note({ type: 'deadline' })))
       for (const home of this.#terms.homes) this.#ask(home, null)
       this.#underWay--
+      this.#begun = true
       this.#conclude()
     })
   }
@@ -119,12 +116,15 @@ class WriteRound {
     this.#underWay++
     this.#note({ type: 'sent', replica: member })
     const startedAt = clock.monotonic()
-    void replicas.write(member, this.#write, hintFor, this.#terms.deadlineAt).then((answer) => {
-      this.#explanation?.note(member, hintFor, explain(answer), startedAt)
+    const take = (said: WriteAnswer): void => {
+      this.#explanation?.note(member, hintFor, explain(said), startedAt)
       this.#underWay--
-      this.#take(member, hintFor, answer)
+      this.#take(member, hintFor, said)
       this.#conclude()
-    })
+    }
+    const answer = replicas.write(member, this.#write, hintFor, this.#terms.deadlineAt)
+    if (answer instanceof Promise) void answer.then(take)
+    else take(answer)
   }
 
   #take(member: string, hintFor: string | null, answer: WriteAnswer): void {
@@ -183,6 +183,8 @@ class WriteRound {
   }
 
   #conclude(): void {
+    // Before everybody was asked an answer that came at once proves nothing about the others.
+    if (!this.#begun) return
     const verdict = writeVerdict(this.#tally)
     // A 4xx says "not applied": with the first refusals the quorum is lost, but only the last one tells that.
     const isOpen = verdict.state === 'pending' || (verdict.state === 'lost' && mayProveNotApplied(this.#tally))
@@ -196,8 +198,10 @@ class WriteRound {
       }
     }
     if (this.#underWay === 0 && !this.#verdict) {
-      this.#keepHints()
-      this.#settle(writeCounts(this.#tally).homes === this.#terms.homes.length)
+      for (const timer of this.#timers) timer.cancel()
+      const everywhere = verdict.counts.homes === this.#terms.homes.length
+      if (!everywhere) this.#keepHints()
+      this.#settle(everywhere)
     }
   }
 

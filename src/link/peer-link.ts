@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import type { Connection } from '../ports/transport.ts'
 import { decodeFrame, encodeFrame } from '../protocol/codec.ts'
-import type { Frame, GoodbyeFrame, HeartbeatFrame, HelloFrame, RequestFrame } from '../protocol/messages.ts'
+import type { Frame, GoodbyeFrame, HeartbeatFrame, HelloFrame, Reply, RequestFrame } from '../protocol/messages.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { LinkCounters } from './counters.ts'
 import { labelOf } from './counters.ts'
@@ -272,30 +272,33 @@ export class PeerLink {
     hooks.observeTime(frame.time)
     this.#inbound++
     const context = { budgetMs: frame.budgetMs, time: frame.time, trace: frame.trace }
-    // Wrapped, so that a handler which throws is the same as one which rejects.
-    const answer = (async () => hooks.handler({ name: peer.name, storage: peer.storage }, frame.request, context))()
-    answer.then(
-      (reply) => {
-        this.#inbound--
-        if (this.#stage === 'closed') return
-        const answered: Frame = { type: 'reply', id: frame.id, time: hooks.hybridTime(), reply }
-        const body = encodeFrame(answered)
-        if (body.length <= this.#environment.settings.frameBytesMax) this.#write(answered, body)
-        else
-          logger.error(
-            { peer: peer.name, request: frame.request.type, bytes: body.length },
-            'reply is too large to send',
-          )
-        this.#adjustReading()
-      },
-      (error: unknown) => {
-        // What it did before it failed is unknown, so a refusal would be a lie: the peer's deadline answers.
-        this.#inbound--
-        counters.handlerErrors++
-        logger.error({ peer: peer.name, request: frame.request.type, error }, 'request handler failed')
-        if (this.#stage !== 'closed') this.#adjustReading()
-      },
-    )
+    const answered = (reply: Reply): void => {
+      this.#inbound--
+      if (this.#stage === 'closed') return
+      const answer: Frame = { type: 'reply', id: frame.id, time: hooks.hybridTime(), reply }
+      const body = encodeFrame(answer)
+      if (body.length <= this.#environment.settings.frameBytesMax) this.#write(answer, body)
+      else
+        logger.error({ peer: peer.name, request: frame.request.type, bytes: body.length }, 'reply is too large to send')
+      this.#adjustReading()
+    }
+    const failed = (error: unknown): void => {
+      // What it did before it failed is unknown, so a refusal would be a lie: the peer's deadline answers.
+      this.#inbound--
+      counters.handlerErrors++
+      logger.error({ peer: peer.name, request: frame.request.type, error }, 'request handler failed')
+      if (this.#stage !== 'closed') this.#adjustReading()
+    }
+    // A handler which throws is the same as one which rejects; one that need not wait costs no promise.
+    let reply: Reply | Promise<Reply>
+    try {
+      reply = hooks.handler({ name: peer.name, storage: peer.storage }, frame.request, context)
+    } catch (error) {
+      failed(error)
+      return
+    }
+    if (reply instanceof Promise) reply.then(answered, failed)
+    else answered(reply)
   }
 
   #hearHeartbeat(frame: HeartbeatFrame): void {

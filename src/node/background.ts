@@ -38,9 +38,14 @@ export class Background {
 
   /** Keeps a piece of work until it ends; `stop` waits for it. */
   own(work: Promise<void>): void {
-    const owned = work.catch((error: unknown) => this.#logger.error({ error: String(error) }, 'background work failed'))
+    const owned: Promise<void> = work.then(
+      () => void this.#running.delete(owned),
+      (error: unknown) => {
+        this.#running.delete(owned)
+        this.#logger.error({ error: String(error) }, 'background work failed')
+      },
+    )
     this.#running.add(owned)
-    void owned.then(() => this.#running.delete(owned))
   }
 
   async stop(): Promise<void> {

@@ -34,6 +34,7 @@ import { LatencyRecorder } from '../telemetry/latency.ts'
 import type { BucketOutcome, ClusterStatus, DevLinks, HintStatus, KeyPlacement, NodeApi, RepairStatus, RingStatus } from './api.ts'
 import { Background } from './background.ts'
 import { ClockWatch } from './clock-watch.ts'
+import { CoarseClock } from './coarse-clock.ts'
 import { Healer } from './healer.ts'
 import type { NodeOptions } from './options.ts'
 import { PeerRequests } from './peer-requests.ts'
@@ -287,7 +288,7 @@ export class QuorateNode implements NodeApi {
       directory,
       notServing: () => this.#whyNotServing(),
       replicas,
-      clock,
+      clock: new CoarseClock(clock),
       hybrid,
       random,
       mint: new DotMint(random),
@@ -327,7 +328,9 @@ export class QuorateNode implements NodeApi {
     }
     const counted = <T>(work: Promise<T>): Promise<T> => {
       this.#inFlight++
-      return work.finally(() => this.#inFlight--)
+      const end = (): void => void this.#inFlight--
+      work.then(end, end)
+      return work
     }
     const coordinator: Coordinator = {
       get: (given) => counted(keys.get(given)),

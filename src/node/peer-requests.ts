@@ -3,7 +3,7 @@
 
 import { ByteReader, MalformedBytes } from '../core/bytes.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
-import { decodeView, encodeView } from '../core/causality/view.ts'
+import { decodeView, encodeView, type View } from '../core/causality/view.ts'
 import { viewDigest } from '../core/causality/view-digest.ts'
 import { QuorateError } from '../errors.ts'
 import type { BucketRegistry } from '../cluster/bucket-registry.ts'
@@ -14,7 +14,8 @@ import type { RequestHandler } from '../link/peers.ts'
 import type { ReadReply, ReadRequest, Refusal, RefusalReason, Reply, Request, WriteReply, WriteRequest } from '../protocol/messages.ts'
 import type { ExchangeService } from '../repair/exchange-service.ts'
 import type { ListQuestion } from '../replica/list.ts'
-import type { ReplicaService } from '../replica/replica-service.ts'
+import type { WriteResult } from '../replica/replica.ts'
+import type { LookResult, ReplicaService } from '../replica/replica-service.ts'
 import type { ListReply } from '../protocol/messages.ts'
 import type { Storage } from '../storage/storage.ts'
 
@@ -36,23 +37,24 @@ export class PeerRequests {
     this.#parts = parts
   }
 
-  readonly handle: RequestHandler = async (from, request) => {
+  readonly handle: RequestHandler = (from, request) => {
     try {
-      return await this.#answer(from, request)
+      // Most answers need no waiting, and then no promise.
+      const answer =
+        request.type === 'read'
+          ? this.#read(request)
+          : request.type === 'write'
+            ? this.#write(request)
+            : this.#answer(from, request)
+      return answer instanceof Promise ? answer.catch(refusalFor) : answer
     } catch (error) {
-      if (error instanceof MalformedBytes) throw new QuorateError('protocol', error.message, { cause: error })
-      if (error instanceof QuorateError) return refusal('not-serving')
-      throw error
+      return refusalFor(error)
     }
   }
 
-  async #answer(from: { readonly name: string; readonly storage: string }, request: Request): Promise<Reply> {
+  async #answer(from: { readonly name: string; readonly storage: string }, request: Exclude<Request, ReadRequest | WriteRequest>): Promise<Reply> {
     const { exchange, membership, buckets, list, handoffBytes, serving, storage } = this.#parts
     switch (request.type) {
-      case 'write':
-        return this.#write(request)
-      case 'read':
-        return this.#read(request)
       case 'members': {
         const known = membership.table?.member(from.name)
         const identity = { ...from, peerAddress: known?.peerAddress ?? '', clientAddress: known?.clientAddress ?? '' }
@@ -80,15 +82,21 @@ export class PeerRequests {
     }
   }
 
-  async #write(request: WriteRequest): Promise<WriteReply | Refusal> {
-    const { service } = this.#parts
+  #write(request: WriteRequest): WriteReply | Refusal | Promise<WriteReply | Refusal> {
     const view = decodeView(request.view)
-    if (request.hintFor !== null) {
-      const held = await service.hint(request, view, request, request.hintFor, request.durable)
-      if (held.type === 'refused') return this.#refuse(held.reason)
-      return { type: 'write', outcome: 'hinted', durable: held.durable, heldLive: false, siblings: 0, context: null, refusedDots: null, filling: false }
-    }
-    const result = await service.write(request, view, request, { intent: request.intent, durable: request.durable })
+    if (request.hintFor !== null) return this.#hold(request, view, request.hintFor)
+    const { intent, durable } = request
+    const result = this.#parts.service.write(request, view, request, { intent, durable })
+    return result instanceof Promise ? result.then((done) => this.#written(done)) : this.#written(result)
+  }
+
+  async #hold(request: WriteRequest, view: View, target: string): Promise<WriteReply | Refusal> {
+    const held = await this.#parts.service.hint(request, view, request, target, request.durable)
+    if (held.type === 'refused') return this.#refuse(held.reason)
+    return { type: 'write', outcome: 'hinted', durable: held.durable, heldLive: false, siblings: 0, context: null, refusedDots: null, filling: false }
+  }
+
+  #written(result: WriteResult): WriteReply | Refusal {
     if (result.type === 'refused') return this.#refuse(result.reason)
     return {
       type: 'write',
@@ -102,10 +110,15 @@ export class PeerRequests {
     }
   }
 
-  async #read(request: ReadRequest): Promise<ReadReply | Refusal> {
+  #read(request: ReadRequest): ReadReply | Refusal | Promise<ReadReply | Refusal> {
     const { service } = this.#parts
-    const look = request.fallback ? await service.lookAtHints(request, request) : await service.look(request, request)
+    const look = request.fallback ? service.lookAtHints(request, request) : service.look(request, request)
+    return look instanceof Promise ? look.then((seen) => this.#tell(request, seen)) : this.#tell(request, look)
+  }
+
+  #tell(request: ReadRequest, look: LookResult): ReadReply | Refusal {
     if (look.type === 'refused') return this.#refuse(look.reason)
+    const { service } = this.#parts
     const { view } = look
     const digest = viewDigest(view)
     let missing: Uint8Array | null = null
@@ -128,6 +141,13 @@ export class PeerRequests {
     if (reason === 'stale-settings') return { type: 'refused', reason, correction: this.#parts.buckets.encode() }
     return refusal(reason)
   }
+}
+
+/** Throws what is no operating failure; what a peer garbled is its breach of the protocol. */
+function refusalFor(error: unknown): Refusal {
+  if (error instanceof MalformedBytes) throw new QuorateError('protocol', error.message, { cause: error })
+  if (error instanceof QuorateError) return refusal('not-serving')
+  throw error
 }
 
 function refusal(reason: RefusalReason): Refusal {

@@ -180,7 +180,7 @@ export class AntiEntropy {
 
   #note(peer: string, partition: PartitionId, status: Status): void {
     let ofPartition = this.#fillStatus.get(partition)
-    if (!ofPartition) this.#fillStatus.set(partition, (ofPartition = new Map()))
+    if (!ofPartition) this.#fillStatus.set(partition, (ofPartition = new Map<string, Status>()))
     ofPartition.set(peer, status)
   }
 
@@ -214,14 +214,17 @@ export class AntiEntropy {
   /** Complete: exchanged, since the fill began, with every other complete home; where there is none, with every other home. */
   async #completeWhatCanBe(): Promise<void> {
     const { filling } = this.#parts
-    for (const [partition, statuses] of [...this.#fillStatus]) {
+    // Marked side by side: one sync for all of them, where one after the other would take a sync each.
+    const marks: Promise<void>[] = []
+    for (const [partition, statuses] of this.#fillStatus) {
       if (!filling.isFilling(partition)) continue
       const others = this.#others(partition).map((home) => statuses.get(home))
       const isSettled = others.includes('done')
         ? others.every((status) => status !== undefined)
         : others.every((status) => status === 'taken')
-      if (isSettled) await filling.complete(partition)
+      if (isSettled) marks.push(filling.complete(partition))
     }
+    await Promise.all(marks)
     const directory = this.#directory()
     const peers = directory.ring.members.filter((member) => member !== directory.self)
     if (!peers.every((peer) => this.#comparedInFill.get(peer) === directory.storageOf(peer))) return

@@ -2,7 +2,7 @@
 // by its current storage and none of them filling. Collection and stripping stand on this proof and on nothing else.
 // Invariant: a report is a synced clock, bound to the storage that gave it; a replaced storage's word is forgotten.
 
-import { DotSet } from '../core/causality/dot-set.ts'
+import type { DotSet } from '../core/causality/dot-set.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 
@@ -17,7 +17,7 @@ export class ReportedClocks {
   /** `clock` is kept, not copied. */
   report(partition: PartitionId, member: string, storage: string, clock: DotSet): void {
     let ofPartition = this.#reports.get(partition)
-    if (!ofPartition) this.#reports.set(partition, (ofPartition = new Map()))
+    if (!ofPartition) this.#reports.set(partition, (ofPartition = new Map<string, Report>()))
     ofPartition.set(member, { storage, clock })
   }
 

@@ -41,7 +41,12 @@ export class ReplicaService {
     this.#serving = parts.serving
   }
 
-  async write(name: KeyName, view: View, basis: Basis, options: Omit<WriteOptions, 'conflict'>): Promise<WriteResult> {
+  write(
+    name: KeyName,
+    view: View,
+    basis: Basis,
+    options: Omit<WriteOptions, 'conflict'>,
+  ): WriteResult | Promise<WriteResult> {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted
     if (!admitted.directory.ring.isHome(name.partition, admitted.directory.self))
@@ -67,12 +72,13 @@ export class ReplicaService {
   }
 
   /** As a home: the record. */
-  async look(name: KeyName, basis: Basis): Promise<LookResult> {
+  look(name: KeyName, basis: Basis): LookResult | Promise<LookResult> {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted
     if (!admitted.directory.ring.isHome(name.partition, admitted.directory.self))
       return { type: 'refused', reason: 'not-home' }
-    return { type: 'look', ...(await this.#replica.look(name, admitted.settings.durability === 'durable')) }
+    const look = this.#replica.look(name, admitted.settings.durability === 'durable')
+    return look instanceof Promise ? look.then(looked) : looked(look)
   }
 
   /** As a fallback: the union of the hints held for the key, or null where there is none. */
@@ -107,4 +113,8 @@ export class ReplicaService {
     }
     return { type: 'admitted', directory, settings }
   }
+}
+
+function looked({ view, filling }: Look): LookResult {
+  return { type: 'look', view, filling }
 }

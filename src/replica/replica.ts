@@ -110,7 +110,7 @@ export class Replica {
   }
 
   /** Merges a view (causality rule: union of causally closed sets) and answers when it is as durable as asked. */
-  async write(name: KeyName, view: View, options: WriteOptions): Promise<WriteResult> {
+  write(name: KeyName, view: View, options: WriteOptions): WriteResult | Promise<WriteResult> {
     const entry = this.#entry(name)
     const before = entry ? decodeRecord(entry.bytes) : undefined
     const clock = this.#storage.clockOf(name.partition)
@@ -128,8 +128,7 @@ export class Replica {
     const only = versions.length === 1 && view.versions.length === 1 && merged.refused.length === 0
     // Taken before the wait: after it the record may be another one.
     const context = only && !filling && merged.record ? contextOf(merged.record, clock) : null
-    if (options.durable) await this.#storage.synced(lsn)
-    return {
+    const result: WriteResult = {
       type: 'written',
       outcome: merged.stored ? 'stored' : 'already',
       durable: options.durable && this.#storage.durable,
@@ -139,6 +138,7 @@ export class Replica {
       refused: merged.refused,
       filling,
     }
+    return options.durable && !this.#storage.isSynced(lsn) ? this.#storage.synced(lsn).then(() => result) : result
   }
 
   #reasonToRefuse(before: KeyRecord | undefined, merged: Merged, view: View, nowMs: number): RefusalReason | null {
@@ -163,14 +163,13 @@ export class Replica {
   }
 
   /** What this replica knows of a key, once that is synced (a crash must not take back what was told). */
-  async look(name: KeyName, durable: boolean): Promise<Look> {
+  look(name: KeyName, durable: boolean): Look | Promise<Look> {
     const entry = this.#entry(name)
     const filling = this.isFilling(name.partition)
     if (!entry) return { view: null, filling }
     // The view is taken first and told later: it can only have become older.
-    const view = viewOf(decodeRecord(entry.bytes), this.#storage.clockOf(name.partition))
-    if (durable && entry.lsn > this.#storage.syncedLsn) await this.#storage.synced(entry.lsn)
-    return { view, filling }
+    const look = { view: viewOf(decodeRecord(entry.bytes), this.#storage.clockOf(name.partition)), filling }
+    return durable && entry.lsn > this.#storage.syncedLsn ? this.#storage.synced(entry.lsn).then(() => look) : look
   }
 
   /** The part of `context` that this replica does not know for the key: neither held, nor superseded, nor collected. */

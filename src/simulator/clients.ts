@@ -124,10 +124,10 @@ export class Client {
     if (!through || key.quiet) return null
     const before = this.#observation.before(key)
     write.open++
-    key.writing++
+    key.busy++
     const outcome = await this.#ask(through, sent.options.timeoutMs, (coordinator) => coordinator.put(sent.options), `put ${key.name} ${write.id}`)
     write.open--
-    key.writing--
+    key.busy--
     const observed = { ...before, key, client: this.name, host: through.name, endedAt: this.#world.cluster.time.now, write, options: sent.options }
     if (outcome === null) this.#observation.broken('put', write, observed.endedAt)
     else if (outcome.type === 'stored') {
@@ -146,10 +146,12 @@ export class Client {
   }
 
   async #read(key: KeyHistory, context: CausalContext | null, through: Host | null): Promise<GetOutcome | null> {
-    if (!through) return null
+    if (!through || key.quiet) return null
     const options = { ...this.#options(key), ...(context && { context }) }
     const before = this.#observation.before(key)
+    key.busy++
     const outcome = await this.#ask(through, options.timeoutMs, (coordinator) => coordinator.get(options), `get ${key.name}`)
+    key.busy--
     const observed = { ...before, key, client: this.name, host: through.name, endedAt: this.#world.cluster.time.now, options }
     if (outcome === null) this.#observation.broken('get', null, observed.endedAt)
     else if (outcome.type === 'found' || outcome.type === 'not-found') {
@@ -167,9 +169,9 @@ export class Client {
     const context = this.#contextFor(this.#memory(key))
     const options = { ...this.#options(key), ...(context && { context }) }
     const before = this.#observation.before(key)
-    key.writing++
+    key.busy++
     const outcome: DeleteOutcome | null = await this.#ask(through, options.timeoutMs, (coordinator) => coordinator.delete(options), `delete ${key.name}`)
-    key.writing--
+    key.busy--
     const observed = { ...before, key, client: this.name, host: through.name, endedAt: this.#world.cluster.time.now, write: null, options }
     if (outcome === null) this.#observation.broken('delete', null, observed.endedAt)
     else if (outcome.type === 'deleted') {
@@ -208,7 +210,14 @@ export class Client {
 
   async #list(bucket: PlannedBucket): Promise<void> {
     const through = this.#coordinator()
-    if (!through) return
+    const keys = this.#world.history.ofBucket(bucket.name)
+    if (!through || keys.some(({ quiet }) => quiet)) return
+    for (const key of keys) key.busy++
+    await this.#pages(bucket, through)
+    for (const key of keys) key.busy--
+  }
+
+  async #pages(bucket: PlannedBucket, through: Host): Promise<void> {
     const expected = expectListed(this.#world, bucket.name)
     const listed: string[] = []
     const limit = this.#random.pick([1, 2, 5, 100])

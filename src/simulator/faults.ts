@@ -16,6 +16,10 @@ import { type DiskImage, NO_DISK_FAULTS } from './simulated-disk.ts'
 import { type Stability, wayOf } from './stability.ts'
 import { tally, type World } from './world.ts'
 
+const BYTES_ENOUGH = 1 << 26
+/** Longer than any operation. */
+const QUIET_MS = 3000
+
 export class Faults {
   readonly losses: Losses
   readonly #world: World
@@ -46,9 +50,12 @@ export class Faults {
     while (!until()) {
       await this.#wait(this.#random.exponential(plan.meanFaultIntervalMs))
       if (until()) break
-      const fault = this.#inject(this.#random.pick(plan.faults))
-      running.add(fault)
-      void fault.then(() => running.delete(fault))
+      // One that is impossible now gives way to another.
+      for (let attempt = 0, before = this.count; attempt < 5 && this.count === before; attempt++) {
+        const fault = this.#inject(this.#random.pick(plan.faults))
+        running.add(fault)
+        void fault.then(() => running.delete(fault))
+      }
     }
     this.over = true
     await Promise.all(running)
@@ -395,24 +402,33 @@ export class Faults {
   /** One record vanishes from one home's memory, and the tree with it: only a comparison of trees can find that. */
   async #loseRecord(): Promise<void> {
     const { cluster, history, plan } = this.#world
-    if (!plan.healing.antiEntropy || !this.losses.isWhole || cluster.serving.length < cluster.hosts.length) return
-    const live = [...history.keys.values()].filter((key) => {
-      if (key.suspended || key.writing > 0 || key.settings.durability === 'memory') return false
-      if (cluster.hosts.some(({ node }) => (node?.rooms?.storage.hints.get(key).length ?? 0) > 0)) return false
-      const homes = homesOf(cluster, key)
-      return homes.length > 1 && homes.every((home) => this.#holdsOnlyLasting(home, key))
-    })
-    if (live.length === 0) return
-    const key = this.#random.pick(live)
+    if (!plan.healing.antiEntropy || !this.losses.isWhole) return
+    const keys = [...history.keys.values()].filter((key) => this.#canLoseRecord(key))
+    if (keys.length === 0) return
+    const key = this.#random.pick(keys)
+    // What is under way (repair behind answers, too) must not touch it any more.
+    key.quiet = true
+    await this.#wait(QUIET_MS)
     const host = cluster.host(this.#random.pick(homesOf(cluster, key)))
     const rooms = host.node?.rooms
-    if (!rooms || !(rooms.storage.memtable instanceof MapMemtable)) return
+    const isPossible = this.losses.isWhole && key.busy === 0 && this.#canLoseRecord(key)
+    if (!isPossible || !rooms || !(rooms.storage.memtable instanceof MapMemtable)) {
+      key.quiet = false
+      return
+    }
     this.#note('lost-record', `${key.name} at ${host.name}`)
     this.losses.note(host.name)
     this.losses.suspend([key])
-    key.quiet = true
     rooms.storage.memtable.remove(key.partition, key.bucket, key.key)
     rooms.indexes.forget(key.partition)
+  }
+
+  #canLoseRecord(key: KeyHistory): boolean {
+    const { cluster } = this.#world
+    if (key.suspended || key.settings.durability === 'memory' || cluster.serving.length < cluster.hosts.length) return false
+    if (cluster.hosts.some(({ node }) => (node?.rooms?.storage.hints.get(key).length ?? 0) > 0)) return false
+    const homes = homesOf(cluster, key)
+    return homes.length > 1 && homes.every((home) => this.#holdsOnlyLasting(home, key))
   }
 
   #holdsOnlyLasting(home: string, key: KeyHistory): boolean {
@@ -449,5 +465,15 @@ export class Faults {
       host.disk.beforeOperation = null
       this.bringBack(host)
     }
+    cluster.limits = { ...cluster.limits, bytesMax: BYTES_ENOUGH }
+  }
+
+  /** A node whose budget is used up takes few hints: its operator starts it again with a larger one. */
+  enlarge(host: Host): void {
+    const storage = host.node?.rooms?.storage
+    if (!host.serving || !storage?.isFull || storage.stats.bytes > BYTES_ENOUGH || this.#world.plan.memory) return
+    this.#world.trace(`enlarge ${host.name}`)
+    this.#world.cluster.crash(host, 'reset', false)
+    this.#world.cluster.start(host)
   }
 }

@@ -82,6 +82,8 @@ export class KeyHistory {
   readonly byDot: Map<string, WriteRecord> = new Map()
   /** All that strict operations which have ended must have in common with those that begin now. */
   strict: DotSet = DotSet.empty()
+  /** Of these, what was acknowledged or shown itself. */
+  told: DotSet = DotSet.empty()
   /** Every acknowledged write that ended so far. */
   acknowledged: DotSet = DotSet.empty()
   /** Writes that a strict read called expired, by the time at which it ended. */
@@ -89,10 +91,10 @@ export class KeyHistory {
   /** Strict reads prove nothing while a copy of this key is known to be lost unnoticed. */
   suspended = false
   suspendedAt = -1
-  /** Nobody writes: a copy is lost behind its node's back, and only an untouched one can be found again. */
+  /** Nobody touches it: a copy is lost behind its node's back, and only a comparison of trees is to find that. */
   quiet = false
-  /** Writes and deletions under way. */
-  writing = 0
+  /** Operations under way. */
+  busy = 0
 
   constructor(given: Pick<KeyHistory, 'bucket' | 'key' | 'partition' | 'settings'>) {
     this.bucket = given.bucket

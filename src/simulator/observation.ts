@@ -54,14 +54,14 @@ export class Observation {
   }
 
   /** What holds for the key now, before an operation on it begins. */
-  before(key: KeyHistory): Pick<ObservedRead, 'startedAt' | 'fillingAtStart' | 'strictAtStart' | 'acknowledgedAtStart'> {
+  before(key: KeyHistory): Pick<ObservedRead, 'startedAt' | 'fillingAtStart' | 'strictAtStart' | 'toldAtStart'> {
     const { cluster } = this.#world
     const filling = homesOf(cluster, key).filter((home) => cluster.host(home).node?.rooms?.filling.isFilling(key.partition))
     return {
       startedAt: cluster.time.now,
       fillingAtStart: new Set(filling),
       strictAtStart: key.strict.clone(),
-      acknowledgedAtStart: key.acknowledged.clone(),
+      toldAtStart: key.told.clone(),
     }
   }
 

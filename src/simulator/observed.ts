@@ -15,7 +15,7 @@ interface Observed {
   readonly fillingAtStart: ReadonlySet<string>
   /** Strict operations that had ended when it began, together. */
   readonly strictAtStart: DotSet
-  readonly acknowledgedAtStart: DotSet
+  readonly toldAtStart: DotSet
 }
 
 export interface ObservedRead extends Observed {

@@ -192,6 +192,7 @@ class SeedRun {
     for (let round = 0; differs !== null && cluster.time.now < until; round++) {
       await cluster.time.runFor(500)
       for (const host of cluster.hosts) this.#faults.bringBack(host)
+      for (const host of cluster.hosts) this.#faults.enlarge(host)
       checkBounds(this.#world)
       differs = whatDiffers(this.#world, whole)
       // Without anti-entropy reads of all homes do its work.

@@ -112,7 +112,7 @@ export function planOf(seed: number): SeedPlan {
     lossesMax,
     clockOffsetMsMax: random.pick([0, 20, 100, 240]),
     hintBytesMax: random.chance(0.15) ? 2_000 : 1 << 20,
-    bytesMax: random.chance(0.1) ? 12_000 : 1 << 26,
+    bytesMax: random.chance(0.1) && !memory ? 12_000 : 1 << 26,
     siblingsMax: random.chance(0.15) ? 4 : 100,
     ownLevels: random.chance(0.5),
     sloppyAllowed,

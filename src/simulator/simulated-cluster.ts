@@ -77,10 +77,13 @@ export class SimulatedCluster {
   readonly onEnd: ((host: Host) => void)[] = []
   /** Called when a host's node serves, before anything is asked of it. */
   readonly onServing: ((host: Host, node: QuorateNode) => void)[] = []
+  /** For the next starts: an operator may have changed them. */
+  limits: Partial<NodeLimits>
   readonly #options: SimulatedClusterOptions
 
   constructor(options: SimulatedClusterOptions) {
     this.#options = options
+    this.limits = options.limits ?? {}
     this.random = new SeededRandom(options.seed)
     this.time = new VirtualTime()
     const trace = options.trace ?? ((): void => {})
@@ -105,7 +108,7 @@ export class SimulatedCluster {
 
   /** Starts the host's node; it serves some simulated time later. */
   start(host: Host): void {
-    const { nodes, partitions, memory = false, secrets = [], healing, limits, timings, clockOf, trace, logger } = this.#options
+    const { nodes, partitions, memory = false, secrets = [], healing, timings, clockOf, trace, logger } = this.#options
     host.starts++
     const label = `${host.name}#${host.starts}`
     const process = new SimulatedProcess(this.time, label, clockOf?.(host.name))
@@ -128,7 +131,7 @@ export class SimulatedCluster {
       disk: memory ? null : host.disk.attach(process),
       random: this.random.fork(`process ${label}`),
       logger: logger?.(host.name) ?? SILENT_LOGGER,
-      limits: { ...SIMULATED_LIMITS, ...limits },
+      limits: { ...SIMULATED_LIMITS, ...this.limits },
       timings: { ...SIMULATED_TIMINGS, ...timings },
       healing: { ...DEFAULT_HEALING, ...healing },
     })

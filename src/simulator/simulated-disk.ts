@@ -125,7 +125,7 @@ export class SimulatedDisk {
   }
 
   snapshot(): DiskImage {
-    return new Map([...this.#names].map(([name, file]) => [name, file.content().slice()]))
+    return new Map([...this.#names].map(([name, file]) => [name, Buffer.from(file.content())]))
   }
 
   /** Replaces everything by a copy taken earlier, here or elsewhere; durable at once. */
@@ -138,7 +138,7 @@ export class SimulatedDisk {
 
   /** What a power cut that loses all it may would leave. */
   syncedImage(): DiskImage {
-    return new Map([...this.#durableNames].map(([name, file]) => [name, file.syncedContent().slice()]))
+    return new Map([...this.#durableNames].map(([name, file]) => [name, Buffer.from(file.syncedContent())]))
   }
 
   /** Flips one bit of what lies on the platter. Returns where, or null when there is nothing to damage. */

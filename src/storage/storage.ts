@@ -244,6 +244,11 @@ export class Storage {
     return this.#log ? this.#log.syncedLsn : this.#memoryLsn
   }
 
+  /** What `synced` would resolve for at once: to be asked where a promise for each change costs too much. */
+  isSynced(lsn: Lsn): boolean {
+    return this.#log === null || (this.#log.failed === null && lsn <= this.#log.syncedLsn)
+  }
+
   /** Resolves when the change is durable. Once a write or sync has failed: rejects with `storage-failed`, for ever. */
   synced(lsn: Lsn): Promise<void> {
     return this.#log ? this.#log.synced(lsn) : Promise.resolve()

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { ByteWriter } from '../../src/core/bytes.ts'
 import { UNSETTLED } from '../../src/core/membership/directory.ts'
 import { DEFAULT_BUCKET } from '../../src/core/membership/bucket-settings.ts'
-import { encodeDotSet, Replicas } from '../../src/coordinator/replicas.ts'
+import { encodeDotSet, Replicas, type WriteAnswer } from '../../src/coordinator/replicas.ts'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
 import type { Peers } from '../../src/link/peers.ts'
 import type { ReadReply, Refusal, Request, WriteReply } from '../../src/protocol/messages.ts'
@@ -50,7 +50,7 @@ async function replicasWith(reply: WriteReply | ReadReply | Refusal, settingsVer
   return { replicas, asked }
 }
 
-async function written(reply: WriteReply | Refusal, settingsVersion?: number): ReturnType<Replicas['write']> {
+async function written(reply: WriteReply | Refusal, settingsVersion?: number): Promise<WriteAnswer> {
   const [home] = await memoryHomes(['x', 'y', 'z'])
   const { replicas } = await replicasWith(reply, settingsVersion)
   return replicas.write('y', { name: keyIn(home!.directory, 1), view, intent: 'client', durable: true }, null, 1000)

@@ -13,7 +13,11 @@ const reason = whyNoPowerCut(folder)
 rmSync(folder, { recursive: true, force: true })
 
 const title = 'what was acknowledged survives a power cut of all disks'
-test.skipIf(reason !== null)(reason === null ? title : `${title} (skipped: ${reason})`, { timeout: STORY_WITHIN_MS }, async () => {
-  const verdict = await shortStory(power, 1)
-  atLeast(verdict, { 'power cuts of all five': 1, 'acknowledged writes': 60 })
-})
+test.skipIf(reason !== null)(
+  reason === null ? title : `${title} (skipped: ${reason})`,
+  { timeout: STORY_WITHIN_MS },
+  async () => {
+    const verdict = await shortStory(power, 1)
+    atLeast(verdict, { 'power cuts of all five': 1, 'acknowledged writes': 60 })
+  },
+)

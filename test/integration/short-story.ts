@@ -16,6 +16,9 @@ export async function shortStory(story: Story, seconds: number): Promise<Verdict
 /** That it really did what it is about. */
 export function atLeast(verdict: Verdict, least: Readonly<Record<string, number>>): void {
   for (const [figure, count] of Object.entries(least)) {
-    expect(Number(verdict.figures[figure] ?? 0), `${figure}: ${JSON.stringify(verdict.figures)}`).toBeGreaterThanOrEqual(count)
+    expect(
+      Number(verdict.figures[figure] ?? 0),
+      `${figure}: ${JSON.stringify(verdict.figures)}`,
+    ).toBeGreaterThanOrEqual(count)
   }
 }

@@ -62,7 +62,7 @@ export class HttpConnection {
     const all = this.#received === null ? bytes : Buffer.concat([this.#received, bytes])
     const end = all.indexOf(HEAD_END)
     if (end !== -1) {
-      const head = all.latin1Slice(0, end)
+      const head = all.toString('latin1', 0, end)
       const status = Number(head.slice(9, 12))
       const bodyBytes = status === 204 || status === 304 ? 0 : Number(LENGTH.exec(head)?.[1] ?? Number.NaN)
       if (Number.isNaN(bodyBytes)) return this.#fail(new Error(`an answer without Content-Length: ${head}`))

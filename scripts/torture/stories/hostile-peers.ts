@@ -19,7 +19,12 @@ interface Attack {
   readonly send: readonly (Buffer | string)[]
 }
 
-export async function hostilePeers(cluster: Cluster, node: NodeProcess, verdict: Verdict, connections: number): Promise<void> {
+export async function hostilePeers(
+  cluster: Cluster,
+  node: NodeProcess,
+  verdict: Verdict,
+  connections: number,
+): Promise<void> {
   const { id } = await cluster.json<{ readonly id: string }>(node, '/v1/cluster')
   for (const { what, send } of attacks(node, id)) {
     const startedAt = performance.now()
@@ -55,7 +60,8 @@ function attacks(node: NodeProcess, clusterId: string): readonly Attack[] {
     bytes.writeUInt32LE(length)
     return bytes
   }
-  const greeting = (changes: Partial<HelloFrame> = {}): Buffer => framed(Buffer.from(encodeFrame(helloOf(clusterId, changes))))
+  const greeting = (changes: Partial<HelloFrame> = {}): Buffer =>
+    framed(Buffer.from(encodeFrame(helloOf(clusterId, changes))))
   const proof = framed(Buffer.from(encodeFrame({ type: 'proof', proof: new Uint8Array(0) })))
   const asMember = greeting({ name: node.name === 'node-1' ? 'node-2' : 'node-1' })
   return [
@@ -63,20 +69,38 @@ function attacks(node: NodeProcess, clusterId: string): readonly Attack[] {
     { what: 'a request for the client port', send: ['GET /v1/kv/a/b HTTP/1.1\r\nHost: x\r\n\r\n'] },
     { what: 'another upgrade', send: [UPGRADE.replace('quorate', 'websocket')] },
     { what: 'endless headers', send: [`GET / HTTP/1.1\r\nHost: ${'x'.repeat(20_000)}\r\n\r\n`] },
-    ...Array.from({ length: 5 }, (_, size): Attack => ({ what: `noise ${size}`, send: [UPGRADE, randomBytes(10 ** size)] })),
+    ...Array.from({ length: 5 }, (_, size): Attack => ({
+      what: `noise ${size}`,
+      send: [UPGRADE, randomBytes(10 ** size)],
+    })),
     { what: 'an empty frame', send: [UPGRADE, prefix(0)] },
     { what: 'a frame of 2^31 bytes', send: [UPGRADE, prefix(2 ** 31), randomBytes(1000)] },
     { what: 'a frame of 2^32 - 1 bytes', send: [UPGRADE, prefix(2 ** 32 - 1), randomBytes(1000)] },
     { what: 'a frame that is cut off', send: [UPGRADE, prefix(1000), randomBytes(500)] },
     { what: 'arrays in arrays', send: [UPGRADE, framed(Buffer.alloc(500_000, 0x91))] },
-    { what: 'maps in maps', send: [UPGRADE, framed(Buffer.concat(Array.from({ length: 100_000 }, () => Buffer.from([0x81, 0xa1, 0x61]))))] },
-    { what: 'an array that claims 2^32 - 1 members', send: [UPGRADE, framed(Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]))] },
-    { what: 'a string that claims 2^32 - 1 bytes', send: [UPGRADE, framed(Buffer.from([0x91, 0xdb, 0xff, 0xff, 0xff, 0xff]))] },
+    {
+      what: 'maps in maps',
+      send: [UPGRADE, framed(Buffer.concat(Array.from({ length: 100_000 }, () => Buffer.from([0x81, 0xa1, 0x61]))))],
+    },
+    {
+      what: 'an array that claims 2^32 - 1 members',
+      send: [UPGRADE, framed(Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]))],
+    },
+    {
+      what: 'a string that claims 2^32 - 1 bytes',
+      send: [UPGRADE, framed(Buffer.from([0x91, 0xdb, 0xff, 0xff, 0xff, 0xff]))],
+    },
     { what: 'an extension', send: [UPGRADE, framed(Buffer.from([0x91, 0xd4, 0x72, 0x40]))] },
-    { what: 'a prototype', send: [UPGRADE, framed(Buffer.from([0x91, 0x81, 0xa9, ...Buffer.from('__proto__'), 0x80]))] },
+    {
+      what: 'a prototype',
+      send: [UPGRADE, framed(Buffer.from([0x91, 0x81, 0xa9, ...Buffer.from('__proto__'), 0x80]))],
+    },
     { what: 'a proof before any greeting', send: [UPGRADE, proof] },
     { what: 'a greeting of another cluster', send: [UPGRADE, greeting({ clusterName: 'another' }), proof] },
-    { what: 'a greeting of another cluster id', send: [UPGRADE, greeting({ clusterId: '00000000-0000-4000-8000-000000000000' }), proof] },
+    {
+      what: 'a greeting of another cluster id',
+      send: [UPGRADE, greeting({ clusterId: '00000000-0000-4000-8000-000000000000' }), proof],
+    },
     { what: 'a greeting of an unknown member', send: [UPGRADE, greeting(), proof] },
     { what: 'a good greeting, then noise', send: [UPGRADE, greeting(), randomBytes(10_000)] },
     { what: 'a good greeting, then nesting', send: [UPGRADE, greeting(), framed(Buffer.alloc(300_000, 0x91))] },
@@ -97,7 +121,10 @@ function helloOf(clusterId: string, changes: Partial<HelloFrame>): HelloFrame {
     clusterId,
     clusterName: 'quorate',
     nonce: randomBytes(24),
-    table: encodeTable({ type: 'founding', view: { clusterName: 'quorate', partitions: 1024, defaults: '{}', expect: 5, candidates: [] } }),
+    table: encodeTable({
+      type: 'founding',
+      view: { clusterName: 'quorate', partitions: 1024, defaults: '{}', expect: 5, candidates: [] },
+    }),
     ...changes,
   }
 }

@@ -17,9 +17,18 @@ export async function hostile({ short, say }: StoryOptions): Promise<Verdict> {
       hostilePeers(cluster, cluster.node(1), verdict, short ? 600 : 6000).then(() => say('the peer port has survived')),
     ])
     await cluster.quiet()
-    verdict.hold(cluster.nodes.every(({ running }) => running), 'a node died of hostile input')
-    verdict.hold(cluster.nodes.every(({ pid }, index) => pid === pids[index]), 'a node is another process now')
-    const put = await cluster.http.call(node.url, 'PUT', kvPath('hostile', 'after'), { body: 'x', headers: { 'quorate-w': 'all' } })
+    verdict.hold(
+      cluster.nodes.every(({ running }) => running),
+      'a node died of hostile input',
+    )
+    verdict.hold(
+      cluster.nodes.every(({ pid }, index) => pid === pids[index]),
+      'a node is another process now',
+    )
+    const put = await cluster.http.call(node.url, 'PUT', kvPath('hostile', 'after'), {
+      body: 'x',
+      headers: { 'quorate-w': 'all' },
+    })
     verdict.hold(put.status === 201, `a write at all replicas afterwards: ${put.status}`)
   }
   await full(verdict)

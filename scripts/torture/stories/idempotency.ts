@@ -75,13 +75,21 @@ function sendThroughAll(cluster: Cluster, nodes: readonly NodeProcess[], key: st
 }
 
 /** Reads and overwrites through a node that can; sloppy, so that either side of a partition may. */
-async function overwrite(cluster: Cluster, verdict: Verdict, through: readonly NodeProcess[], key: string): Promise<void> {
+async function overwrite(
+  cluster: Cluster,
+  verdict: Verdict,
+  through: readonly NodeProcess[],
+  key: string,
+): Promise<void> {
   for (const node of through) {
     const read = await cluster.http.tryCall(node.url, 'GET', kvPath(BUCKET, key))
     if (read === null || read.status !== 200) continue
     const context = read.headers['quorate-context'] ?? ''
     const body = `overwritten-${key}`
-    const put = await cluster.http.tryCall(node.url, 'PUT', kvPath(BUCKET, key), { headers: { 'quorate-context': context }, body })
+    const put = await cluster.http.tryCall(node.url, 'PUT', kvPath(BUCKET, key), {
+      headers: { 'quorate-context': context },
+      body,
+    })
     if (put !== null && put.status < 300) {
       verdict.count('overwritten')
       return
@@ -100,13 +108,22 @@ async function showsOnly(cluster: Cluster, verdict: Verdict, key: string, wanted
   }
 }
 
-async function dividedBy(cluster: Cluster, small: readonly NodeProcess[], large: readonly NodeProcess[]): Promise<void> {
+async function dividedBy(
+  cluster: Cluster,
+  small: readonly NodeProcess[],
+  large: readonly NodeProcess[],
+): Promise<void> {
   await until(
     'neither side sees the other',
     async () => {
-      for (const [side, other] of [[small, large], [large, small]] as const) {
+      for (const [side, other] of [
+        [small, large],
+        [large, small],
+      ] as const) {
         for (const node of side) {
-          const { members } = await cluster.json<{ readonly members: readonly { readonly name: string; readonly status: string }[] }>(node, '/v1/cluster')
+          const { members } = await cluster.json<{
+            readonly members: readonly { readonly name: string; readonly status: string }[]
+          }>(node, '/v1/cluster')
           const away = members.filter((member) => member.status === 'unreachable').map(({ name }) => name)
           if (!other.every(({ name }) => away.includes(name))) return false
         }

@@ -53,20 +53,28 @@ export async function listing({ short, say }: StoryOptions): Promise<Verdict> {
 
     const [a, b] = [cluster.node(0), cluster.node(4)]
     await Promise.all([a.kill(), b.kill()])
-    await checked.stopsAndGoesOn('two homes down', () => cluster.node(2), async () => {
-      for (const node of [a, b]) node.start()
-      await Promise.all([a.ready(), b.ready()])
-    })
+    await checked.stopsAndGoesOn(
+      'two homes down',
+      () => cluster.node(2),
+      async () => {
+        for (const node of [a, b]) node.start()
+        await Promise.all([a.ready(), b.ready()])
+      },
+    )
     await cluster.whole()
 
     // With a home away, an empty one cannot become complete where the two of them are homes.
     const [away, empty] = [cluster.node(2), cluster.node(0)]
     await away.kill()
     await wipeAndStart(empty)
-    await checked.stopsAndGoesOn('one down, one filling', () => cluster.node(3), async () => {
-      away.start()
-      await away.ready()
-    })
+    await checked.stopsAndGoesOn(
+      'one down, one filling',
+      () => cluster.node(3),
+      async () => {
+        away.start()
+        await away.ready()
+      },
+    )
   } finally {
     await writers.end()
   }
@@ -91,7 +99,13 @@ class Checked {
   readonly #say: (line: string) => void
   readonly #limit: number
 
-  constructor(cluster: Cluster, wanted: ReadonlySet<string>, verdict: Verdict, say: (line: string) => void, limit: number) {
+  constructor(
+    cluster: Cluster,
+    wanted: ReadonlySet<string>,
+    verdict: Verdict,
+    say: (line: string) => void,
+    limit: number,
+  ) {
     this.#cluster = cluster
     this.#wanted = wanted
     this.#verdict = verdict
@@ -116,11 +130,17 @@ class Checked {
       return
     }
     const { status, code, cursor } = stopped
-    this.#verdict.hold(status === 503 && code === 'quorum-not-met', `${when}: the listing stopped with ${status} ${code}`)
+    this.#verdict.hold(
+      status === 503 && code === 'quorum-not-met',
+      `${when}: the listing stopped with ${status} ${code}`,
+    )
     this.#verdict.hold(cursor !== null, `${when}: the answer names no cursor`)
     this.#verdict.figures[`${when}: keys listed before it stopped`] = stopped.keys.length
     const again = await listAll(this.#cluster, { bucket: BUCKET, limit: this.#limit, cursor, through })
-    this.#verdict.hold(again.type === 'stopped' && again.keys.length === 0, `${when}: resumed, though nothing was healed`)
+    this.#verdict.hold(
+      again.type === 'stopped' && again.keys.length === 0,
+      `${when}: resumed, though nothing was healed`,
+    )
     await heal()
     const { keys } = await this.#untilComplete(through, cursor)
     this.#judge(`${when}, resumed`, [...stopped.keys, ...keys])
@@ -128,7 +148,10 @@ class Checked {
   }
 
   /** Where a fault has only just begun or ended, the nodes may need a moment to see it: then it goes on where it stopped. */
-  async #untilComplete(through: () => NodeProcess, from: string | null): Promise<{ listed: Listed; keys: readonly string[] }> {
+  async #untilComplete(
+    through: () => NodeProcess,
+    from: string | null,
+  ): Promise<{ listed: Listed; keys: readonly string[] }> {
     const giveUpAt = performance.now() + RESUME_WITHIN_MS
     const keys: string[] = []
     let cursor = from
@@ -138,7 +161,8 @@ class Checked {
       if (listed.type === 'complete') return { listed, keys }
       this.#verdict.hold(listed.status === 503, `listing: ${listed.status} ${listed.code}`)
       this.#verdict.count('listings resumed')
-      if (performance.now() > giveUpAt) throw new Error(`the listing does not come to an end: ${listed.status} ${listed.code}`)
+      if (performance.now() > giveUpAt)
+        throw new Error(`the listing does not come to an end: ${listed.status} ${listed.code}`)
       cursor = listed.cursor
       await delay(100)
     }
@@ -151,7 +175,10 @@ class Checked {
     const missing = [...this.#wanted].filter((key) => !seen.has(key))
     const foreign = [...seen].filter((key) => !this.#wanted.has(key))
     this.#verdict.hold(missing.length === 0, `${when}: ${missing.length} keys are not listed, ${missing[0]} for one`)
-    this.#verdict.hold(foreign.length === 0, `${when}: ${foreign.length} keys are listed and were not written, ${foreign[0]} for one`)
+    this.#verdict.hold(
+      foreign.length === 0,
+      `${when}: ${foreign.length} keys are listed and were not written, ${foreign[0]} for one`,
+    )
   }
 }
 
@@ -166,7 +193,9 @@ function writeOthers(cluster: Cluster, verdict: Verdict): { end(): Promise<void>
   const write = async (bucket: string, prefix: string): Promise<void> => {
     for (let count = 0; !ending; count++) {
       const node = cluster.serving[count % cluster.serving.length]
-      const answer = node && (await cluster.http.tryCall(node.url, 'PUT', kvPath(bucket, `${prefix}${count}`), { body: String(count) }))
+      const answer =
+        node &&
+        (await cluster.http.tryCall(node.url, 'PUT', kvPath(bucket, `${prefix}${count}`), { body: String(count) }))
       if (answer && answer.status < 300) verdict.count('other keys written meanwhile')
       await delay(5)
     }

@@ -56,7 +56,8 @@ async function drains(cluster: Cluster, verdict: Verdict): Promise<void> {
   const puts = keys.map((key) => cluster.http.tryCall(node.url, 'PUT', kvPath('drain', key), { body: key }))
   await until(
     'requests are in flight',
-    async () => (await cluster.json<{ readonly requestsInFlight: number }>(node, '/v1/stats')).requestsInFlight > IN_FLIGHT / 2,
+    async () =>
+      (await cluster.json<{ readonly requestsInFlight: number }>(node, '/v1/stats')).requestsInFlight > IN_FLIGHT / 2,
     5000,
     10,
   )
@@ -65,13 +66,19 @@ async function drains(cluster: Cluster, verdict: Verdict): Promise<void> {
   await until('the node is draining', async () => !(await cluster.readyz(node)), 2000, 5)
   const refused = await cluster.http.tryCall(node.url, 'PUT', kvPath('drain', 'too-late'), { body: 'x' })
   if (refused !== null) {
-    verdict.hold(refused.status === 503 && problemCode(refused) === 'not-ready', `a write to a draining node: ${refused.status}`)
+    verdict.hold(
+      refused.status === 503 && problemCode(refused) === 'not-ready',
+      `a write to a draining node: ${refused.status}`,
+    )
     verdict.hold(refused.headers['retry-after'] !== undefined, 'the answer of a draining node has no Retry-After')
   }
   const answers = await Promise.all(puts)
   const finished = answers.filter((answer) => answer?.status === 201).length
   verdict.figures['requests in flight at SIGTERM that were finished'] = `${finished} of ${IN_FLIGHT}`
-  verdict.hold(finished === IN_FLIGHT, `in flight at SIGTERM: ${answers.map((answer) => answer?.status ?? 'no answer').join()}`)
+  verdict.hold(
+    finished === IN_FLIGHT,
+    `in flight at SIGTERM: ${answers.map((answer) => answer?.status ?? 'no answer').join()}`,
+  )
   const exit = await within(DRAIN_MS + 2000, node.exited)
   verdict.figures['ms from SIGTERM to the end'] = Math.round(performance.now() - startedAt)
   verdict.hold(exit?.code === 0, `a drained node ended with ${exit?.code ?? exit?.signal ?? 'nothing, in time'}`)
@@ -90,10 +97,26 @@ async function newcomers(cluster: Cluster, verdict: Verdict): Promise<void> {
   const plan = (index: number, name: string, ...more: readonly string[]): NodeProcess => {
     const { client = 0, peer = 0 } = ports[index] ?? {}
     const dir = `${cluster.folder}/newcomer-${index}`
-    const args = ['--name', name, '--port', String(client), '--peer-port', String(peer), '--data', dir, '--join', join, ...more]
+    const args = [
+      '--name',
+      name,
+      '--port',
+      String(client),
+      '--peer-port',
+      String(peer),
+      '--data',
+      dir,
+      '--join',
+      join,
+      ...more,
+    ]
     return new NodeProcess({ name, clientPort: client, peerPort: peer, dir, args, logFile: `${dir}.log` })
   }
-  const [twin, stranger, foreigner] = [plan(0, 'node-1'), plan(1, 'stranger'), plan(2, 'node-2', '--cluster', 'another')]
+  const [twin, stranger, foreigner] = [
+    plan(0, 'node-1'),
+    plan(1, 'stranger'),
+    plan(2, 'node-2', '--cluster', 'another'),
+  ]
   try {
     const cases = [
       [twin, 'a second storage under a living name'],
@@ -112,8 +135,17 @@ async function newcomers(cluster: Cluster, verdict: Verdict): Promise<void> {
   } finally {
     await Promise.all([twin.kill(), stranger.kill(), foreigner.kill()])
   }
-  const { members } = await cluster.json<{ readonly members: readonly { readonly name: string }[] }>(cluster.node(0), '/v1/cluster')
-  verdict.hold(members.length === cluster.nodes.length, `members after newcomers: ${members.map(({ name }) => name).join()}`)
-  verdict.hold(cluster.nodes.every(({ running }) => running), 'a member ended because of a newcomer')
+  const { members } = await cluster.json<{ readonly members: readonly { readonly name: string }[] }>(
+    cluster.node(0),
+    '/v1/cluster',
+  )
+  verdict.hold(
+    members.length === cluster.nodes.length,
+    `members after newcomers: ${members.map(({ name }) => name).join()}`,
+  )
+  verdict.hold(
+    cluster.nodes.every(({ running }) => running),
+    'a member ended because of a newcomer',
+  )
   await cluster.whole()
 }

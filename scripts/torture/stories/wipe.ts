@@ -39,7 +39,11 @@ export async function wipe({ seconds, short, say }: StoryOptions): Promise<Verdi
   const startedAt = performance.now()
   const sampled = { filling: 0, last: '' }
   await wipeAndStart(wiped)
-  await until('the cluster shows the wiped node as filling or filled', async () => (await statusOf(cluster, wiped)) !== '', 10_000)
+  await until(
+    'the cluster shows the wiped node as filling or filled',
+    async () => (await statusOf(cluster, wiped)) !== '',
+    10_000,
+  )
   await filled(cluster, wiped, (figures) => {
     sampled.filling++
     sampled.last = `${figures.filling} partitions, last error ${figures.lastError}`
@@ -72,11 +76,17 @@ export async function wipeAndStart(node: NodeProcess): Promise<void> {
 }
 
 async function statusOf(cluster: Cluster, node: NodeProcess): Promise<string> {
-  const { members } = await cluster.json<{ readonly members: readonly { readonly name: string; readonly status: string }[] }>(node, '/v1/cluster')
+  const { members } = await cluster.json<{
+    readonly members: readonly { readonly name: string; readonly status: string }[]
+  }>(node, '/v1/cluster')
   return members.find(({ name }) => name === node.name)?.status ?? ''
 }
 
-async function filled(cluster: Cluster, node: NodeProcess, whileFilling: (figures: RepairFigures) => void = () => {}): Promise<void> {
+async function filled(
+  cluster: Cluster,
+  node: NodeProcess,
+  whileFilling: (figures: RepairFigures) => void = () => {},
+): Promise<void> {
   let last = ''
   await until(
     () => `${node.name} is filled: ${last}`,
@@ -95,14 +105,19 @@ async function judgeTraffic(client: AuditedClient, node: NodeProcess, when: stri
   const { cluster, audit, verdict, bucket } = client
   const { bytesSent, bytesReceived } = await cluster.repair(node)
   // Every partition that the node is a home of is compared, whether it holds anything or not.
-  const { members } = await cluster.json<{ readonly members: readonly { readonly name: string; readonly owned: number }[] }>(node, '/v1/ring')
+  const { members } = await cluster.json<{
+    readonly members: readonly { readonly name: string; readonly owned: number }[]
+  }>(node, '/v1/ring')
   const compared = members.find(({ name }) => name === node.name)?.owned ?? 0
   const partitions = new Set<number>()
   let keys = 0
   let data = 0
   await inParallel(audit.keys, async (key) => {
     const path = `/v1/ring/${bucket}/${encodeURIComponent(key)}`
-    const place = await cluster.json<{ readonly partition: number; readonly preferenceList: readonly string[] }>(cluster.node(0), path)
+    const place = await cluster.json<{ readonly partition: number; readonly preferenceList: readonly string[] }>(
+      cluster.node(0),
+      path,
+    )
     if (!place.preferenceList.includes(node.name)) return
     keys++
     partitions.add(place.partition)
@@ -116,9 +131,15 @@ async function judgeTraffic(client: AuditedClient, node: NodeProcess, when: stri
   const allowedTightly = DATA_FACTOR * data + BYTES_EACH * (keys + partitions.size)
   verdict.figures[`${when}: keys, partitions, data bytes that differed`] = `${keys}, ${partitions.size}, ${data}`
   verdict.figures[`${when}: anti-entropy bytes (sent, received)`] = `${traffic} (${bytesSent}, ${bytesReceived})`
-  verdict.figures[`${when}: bytes allowed, and the part used`] = `${Math.round(allowed)}, ${(traffic / allowed).toFixed(3)}`
-  verdict.figures[`${when}: the part used, counting only partitions that hold something`] = (traffic / allowedTightly).toFixed(3)
-  verdict.hold(traffic <= allowed, `${when}: anti-entropy took ${traffic} bytes where ${Math.round(allowed)} were allowed`)
+  verdict.figures[`${when}: bytes allowed, and the part used`] =
+    `${Math.round(allowed)}, ${(traffic / allowed).toFixed(3)}`
+  verdict.figures[`${when}: the part used, counting only partitions that hold something`] = (
+    traffic / allowedTightly
+  ).toFixed(3)
+  verdict.hold(
+    traffic <= allowed,
+    `${when}: anti-entropy took ${traffic} bytes where ${Math.round(allowed)} were allowed`,
+  )
 }
 
 /** Strict reads of what was loaded, through one node, for as long as it is asked to; the audit log judges each. */

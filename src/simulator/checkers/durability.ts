@@ -15,6 +15,7 @@ import { SILENT_LOGGER } from '../../telemetry/log.ts'
 import { VirtualTime } from '../virtual-clock.ts'
 import type { World } from '../world.ts'
 
+const process_debug = process.env['DBG'] !== undefined
 interface Sample {
   readonly key: KeyHistory
   readonly dot: Dot
@@ -92,6 +93,7 @@ async function holdsOnPlatter(image: DiskImage, key: KeyHistory, dot: Dot): Prom
   const storage = await time.settle(
     Storage.open({ disk: disk.attach(process), clock: process.clock, random, logger: SILENT_LOGGER, ...SIMULATED_LIMITS }),
   )
+  if (process_debug) console.log(key.name, formatDot(dot), [...image].map(([n,b])=>n+':'+b.length).join(' '), JSON.stringify(storage.recovery), [...storage.memtable.scan(key.partition,null)].map(e=>e.key).join())
   const held = homeKnows(storage, key, dot) || hintHolds(storage, key, dot)
   process.kill()
   return held

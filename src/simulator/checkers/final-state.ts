@@ -23,7 +23,7 @@ export function checkFinalRead(world: World, key: KeyHistory, host: string, star
   const versions = outcome.type === 'found' ? outcome.versions : []
   const join: DotSet = key.acknowledged
   const answer = { versions, seen: outcome.context && seenBy(outcome.context), startedAt, endedAt: cluster.time.now }
-  const { missing, risen } = judge(key, join, answer, expirySlackMs(world))
+  const { missing, risen } = judge(key, join, answer, expirySlackMs(world), join)
   for (const write of missing) {
     const isKnown = key.writes.some((other) => other.covers(write))
     violations.add(isKnown ? 'G1' : 'G2', `after everything is mended ${key.name} through ${host} lacks ${describe(write)}; shown: ${versions.map((v) => formatDot(v.dot)).join() || 'nothing'}`)

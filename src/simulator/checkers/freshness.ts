@@ -2,7 +2,6 @@
 // common. A running join for each key, taken when the read begins.
 
 import { formatDot } from '../../core/causality/dot.ts'
-import { DotSet } from '../../core/causality/dot-set.ts'
 import type { ObservedRead, ObservedWrite } from '../observed.ts'
 import { seenBy } from '../history.ts'
 import type { World } from '../world.ts'
@@ -17,7 +16,7 @@ export function checkFreshness(world: World, read: ObservedRead): void {
   if (isTrusted) {
     const versions = outcome.type === 'found' ? outcome.versions : []
     const answer = { versions, seen, startedAt: read.startedAt, endedAt: read.endedAt }
-    const { missing, risen } = judge(key, read.strictAtStart, answer, expirySlackMs(world))
+    const { missing, risen } = judge(key, read.strictAtStart, answer, expirySlackMs(world), read.toldAtStart)
     const what = `a strict read of ${key.name} through ${read.host} (${read.startedAt.toFixed(1)}–${read.endedAt.toFixed(1)})`
     for (const write of missing) world.violations.add('G9', `${what} misses ${describe(write)}`)
     for (const { write, by, version } of risen) {
@@ -25,7 +24,12 @@ export function checkFreshness(world: World, read: ObservedRead): void {
     }
   }
   // A client's own context came from who knows where: only what this answer itself shows is joined.
-  if (outcome.type === 'found') for (const version of outcome.versions) key.joinStrict(DotSet.of(version.dot))
+  if (outcome.type === 'found') {
+    for (const { dot } of outcome.versions) {
+      key.strict.add(dot)
+      key.told.add(dot)
+    }
+  }
   if (seen && isTrusted && !read.options.context) key.joinStrict(seen)
 }
 
@@ -34,5 +38,8 @@ export function joinStrictWrite(write: ObservedWrite): void {
   const { key, outcome } = write
   if (outcome.receipt.guarantee !== 'strict' || !outcome.version || !write.write) return
   const attempt = write.write.attempts.get(formatDot(outcome.version))
-  if (attempt) key.joinStrict(attempt.seen)
+  if (attempt) {
+    key.joinStrict(attempt.seen)
+    key.told.add(attempt.dot)
+  }
 }

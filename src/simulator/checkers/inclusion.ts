@@ -21,8 +21,11 @@ export interface Judgement {
   readonly risen: readonly { readonly version: Version; readonly write: WriteRecord; readonly by: WriteRecord }[]
 }
 
-/** `slackMs`: how wrong clocks may be when something expires. */
-export function judge(key: KeyHistory, join: DotSet, answer: Answer, slackMs: number): Judgement {
+/**
+ * `slackMs`: how wrong clocks may be when something expires. `told`: writes of the join that were themselves acknowledged or shown, and
+ * not only named by a later one's context: whoever holds such a write knows which idempotent writes died with it, whatever their attempt.
+ */
+export function judge(key: KeyHistory, join: DotSet, answer: Answer, slackMs: number, told: DotSet | null = null): Judgement {
   const shown = new Set(answer.versions.map((version) => key.writeOf(version)))
   const missing = key.writes.filter(
     (write) =>
@@ -36,7 +39,7 @@ export function judge(key: KeyHistory, join: DotSet, answer: Answer, slackMs: nu
   for (const version of answer.versions) {
     const write = key.writeOf(version)
     if (!write) continue
-    const by = key.writes.find((other) => other.isIn(join) && supersedes(key, other, write, version, join))
+    const by = key.writes.find((other) => other.isIn(join) && supersedes(key, other, write, version, join, told))
     if (by) risen.push({ version, write, by })
   }
   return { missing, risen }
@@ -74,12 +77,13 @@ function takesPlaceOf(key: KeyHistory, other: WriteRecord, write: WriteRecord): 
   return other.stamp >= least
 }
 
-function supersedes(key: KeyHistory, other: WriteRecord, write: WriteRecord, version: Version, join: DotSet): boolean {
+function supersedes(key: KeyHistory, other: WriteRecord, write: WriteRecord, version: Version, join: DotSet, told: DotSet | null): boolean {
   if (other === write) return false
   for (const attempt of other.attempts.values()) {
     if (!join.has(attempt.dot)) continue
+    if (attempt.seen.has(version.dot)) return true
     // In `siblings` buckets a write dies with all its attempts; in `lww` ones a later attempt counts at its own time.
-    if (key.conflict === 'siblings' ? write.isIn(attempt.seen) : attempt.seen.has(version.dot)) return true
+    if (key.conflict === 'siblings' && told?.has(attempt.dot) && write.isIn(attempt.seen)) return true
     if (key.conflict === 'lww' && attempt.stamp > version.stamp) return true
   }
   return false

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { beginWrite, tallyWrite, writeCounts, writeVerdict } from '../../../src/core/quorum/write-tally.ts'
+import { beginWrite, mayProveNotApplied, tallyWrite, writeCounts, writeVerdict } from '../../../src/core/quorum/write-tally.ts'
 import type { WriteEvent, WriteTally, WriteTerms } from '../../../src/core/quorum/write-tally.ts'
 
 const TERMS: WriteTerms = { homes: ['a', 'b', 'c'], fallbacks: ['d', 'e'], required: 2, sloppy: true, durable: true }
@@ -206,4 +206,17 @@ describe('whatever arrives, in whatever order', () => {
       }),
     )
   })
+})
+
+describe('a lost write is worth waiting for', () => {
+  test.each([
+    ['a. b. c. a#siblings b#siblings', true], // c may refuse as well: then nothing was applied
+    ['a. b. c/ a#siblings', true],
+    ['a. b. c. a#siblings b#siblings c#siblings', false],
+    ['a. b. c. a#siblings b?', false], // b may hold it, whatever c says
+    ['a. b. c. a#siblings b+', false],
+    ['a. b. c. d. a! d>a b#siblings', false],
+    ['a. b. c. a#siblings b#siblings |', false],
+    ['a/ b/ c.', false], // nobody has refused: c will not say "not applied"
+  ])('%j: %s', (transcript, expected) => expect(mayProveNotApplied(played(transcript, STRICT))).toBe(expected))
 })
