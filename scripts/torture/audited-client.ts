@@ -59,17 +59,18 @@ export class AuditedClient {
         ? this.cluster.http.call(node.url, 'PUT', path, { headers, body: valueOf(write) })
         : this.cluster.http.call(node.url, 'DELETE', path, { headers }),
     )
-    return this.#booked(write, done, strict, options.idempotencyKey !== undefined)
+    return this.#booked(write, done, strict, options)
   }
 
   /** An idempotent write is one write: what one attempt has settled no later one unsettles. */
-  #booked(write: Write, done: Done, strict: boolean, idempotent: boolean): Done {
+  #booked(write: Write, done: Done, strict: boolean, options: WriteOptions): Done {
     const before = write.outcome
     const settled = before === 'acknowledged' || (before === 'unknown' && done.outcome === 'not-applied')
-    const outcome = idempotent && settled ? before : done.outcome
+    const outcome = options.idempotencyKey !== undefined && settled ? before : done.outcome
     this.audit.end(write, outcome, strict)
     this.verdict.count(`${write.kind}s ${done.outcome}`)
-    if (done.outcome !== 'acknowledged') this.verdict.count(`  because ${done.why}`)
+    if (done.outcome !== 'acknowledged')
+      this.verdict.count(`  ${options.sloppy === false ? 'home replicas only' : 'sloppy'}, because ${done.why}`)
     return done
   }
 

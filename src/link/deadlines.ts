@@ -1,13 +1,40 @@
 // Many deadlines on few timers: they are grouped by the tick they fall in, since most never come due.
 // Knows nothing of what expires. Invariant: nothing expires before its time, nor later than one tick after it.
+//
+// Plain arrays, and a cancelled place is emptied: a Map or Set with such a turnover leaves outgrown tables behind that point to their
+// successors, and everything in them outlives the young generation, which costs more than the work itself.
 
 import type { Clock, Timer } from '../ports/clock.ts'
 
 const TICK_MS = 8
 
 interface Tick {
+  readonly number: number
   readonly timer: Timer
-  readonly waiting: Set<() => void>
+  readonly waiting: (Deadline | undefined)[]
+  open: number
+}
+
+class Deadline implements Timer {
+  readonly expire: () => void
+  readonly #deadlines: Deadlines
+  readonly #tick: Tick
+  readonly #place: number
+
+  constructor(deadlines: Deadlines, tick: Tick, expire: () => void) {
+    this.expire = expire
+    this.#deadlines = deadlines
+    this.#tick = tick
+    this.#place = tick.waiting.push(this) - 1
+    tick.open++
+  }
+
+  cancel(): void {
+    const { waiting } = this.#tick
+    if (waiting[this.#place] === undefined) return
+    waiting[this.#place] = undefined
+    if (--this.#tick.open === 0) this.#deadlines.drop(this.#tick)
+  }
 }
 
 export class Deadlines {
@@ -18,27 +45,35 @@ export class Deadlines {
     this.#clock = clock
   }
 
-  /** Calls `expire` once the delay is over; returns what `remove` needs. */
-  add(delayMs: number, expire: () => void): number {
+  /** Calls `expire` once the delay is over. */
+  after(delayMs: number, expire: () => void): Timer {
     const now = this.#clock.monotonic()
-    const tick = Math.ceil((now + delayMs) / TICK_MS)
-    const existing = this.#ticks.get(tick)
-    if (existing !== undefined) existing.waiting.add(expire)
-    else {
-      const waiting = new Set([expire])
-      const timer = this.#clock.after(tick * TICK_MS - now, () => {
-        this.#ticks.delete(tick)
-        for (const due of waiting) due()
-      })
-      this.#ticks.set(tick, { timer, waiting })
+    const number = Math.ceil((now + delayMs) / TICK_MS)
+    let tick = this.#ticks.get(number)
+    if (tick === undefined) {
+      const timer = this.#clock.after(number * TICK_MS - now, () => this.#expire(number))
+      tick = { number, timer, waiting: [], open: 0 }
+      this.#ticks.set(number, tick)
     }
-    return tick
+    return new Deadline(this, tick, expire)
   }
 
-  remove(tick: number, expire: () => void): void {
-    const group = this.#ticks.get(tick)
-    if (group === undefined || !group.waiting.delete(expire) || group.waiting.size > 0) return
-    group.timer.cancel()
-    this.#ticks.delete(tick)
+  /** Nothing waits for this tick any more. */
+  drop(tick: Tick): void {
+    if (this.#ticks.get(tick.number) !== tick) return
+    tick.timer.cancel()
+    this.#ticks.delete(tick.number)
+  }
+
+  #expire(number: number): void {
+    const tick = this.#ticks.get(number)
+    if (tick === undefined) return
+    this.#ticks.delete(number)
+    for (let place = 0; place < tick.waiting.length; place++) {
+      const due = tick.waiting[place]
+      // One that expires may cancel others of its tick.
+      tick.waiting[place] = undefined
+      due?.expire()
+    }
   }
 }

@@ -10,7 +10,9 @@ export class Background {
   readonly #random: Random
   readonly #logger: Logger
   readonly #abort = new AbortController()
-  readonly #running = new Set<Promise<void>>()
+  /** Pieces of work that have not ended, and who waits until none is left. A count, since every write has one. */
+  #running = 0
+  #ended: (() => void) | null = null
   readonly #wakers = new Map<string, () => void>()
   /** Woken while at work: the next pause is skipped. */
   readonly #woken = new Set<string>()
@@ -38,19 +40,23 @@ export class Background {
 
   /** Keeps a piece of work until it ends; `stop` waits for it. */
   own(work: Promise<void>): void {
-    const owned: Promise<void> = work.then(
-      () => void this.#running.delete(owned),
-      (error: unknown) => {
-        this.#running.delete(owned)
-        this.#logger.error({ error: String(error) }, 'background work failed')
-      },
-    )
-    this.#running.add(owned)
+    this.#running++
+    const end = (): void => {
+      if (--this.#running === 0) this.#ended?.()
+    }
+    work.then(end, (error: unknown) => {
+      this.#logger.error({ error: String(error) }, 'background work failed')
+      end()
+    })
   }
 
   async stop(): Promise<void> {
     this.#abort.abort()
-    while (this.#running.size > 0) await Promise.all(this.#running)
+    while (this.#running > 0) {
+      await new Promise<void>((resolve) => {
+        this.#ended = resolve
+      })
+    }
   }
 
   async #loop(name: string, intervalMs: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {

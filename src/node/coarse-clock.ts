@@ -22,9 +22,6 @@ export class CoarseClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): Timer {
-    // A closure of its own: the same callback may wait twice.
-    const expire = (): void => callback()
-    const tick = this.#deadlines.add(Math.max(0, delayMs), expire)
-    return { cancel: () => this.#deadlines.remove(tick, expire) }
+    return this.#deadlines.after(Math.max(0, delayMs), callback)
   }
 }

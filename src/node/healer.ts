@@ -33,7 +33,14 @@ interface PeerRounds {
   differing: number
 }
 
-const HEALING_FRAMES = ['request.compare', 'request.exchange', 'request.tree', 'reply.compare', 'reply.exchange', 'reply.tree']
+const HEALING_FRAMES = [
+  'request.compare',
+  'request.exchange',
+  'request.tree',
+  'reply.compare',
+  'reply.exchange',
+  'reply.tree',
+]
 
 /** Bytes of anti-entropy's frames, whoever began. */
 function healingBytes(traffic: ReadonlyMap<string, Traffic>): number {
@@ -123,7 +130,7 @@ export class Healer {
         // As long as the target takes them and some are left.
         // This node may owe itself one: its own copy refused what another home took.
         const here = target === self
-        for (let more = true; more && (here || links.reachable(target)); ) more = await handoff.deliver(target)
+        for (let more = true; more && (here || links.reachable(target));) more = await handoff.deliver(target)
       }),
     )
   }
@@ -132,7 +139,9 @@ export class Healer {
     const { storage, filling, links, options, collection, directory } = this.#parts
     const now = options.clock.monotonic()
     const { ring, self } = directory()
-    const open = filling.isActive ? storage.partitions().filter((partition) => ring.isHome(partition, self) && filling.isFilling(partition)).length : 0
+    const open = filling.isActive
+      ? storage.partitions().filter((partition) => ring.isHome(partition, self) && filling.isFilling(partition)).length
+      : 0
     const ages = ring.members.filter((member) => member !== self).map((member) => this.#peers.get(member)?.lastAt)
     const oldest = ages.includes(undefined) || ages.length === 0 ? null : now - Math.min(...(ages as number[]))
     return {
@@ -146,7 +155,11 @@ export class Healer {
       readRepairs: this.#readRepairs,
       collected: collection.collected,
       oldestComparisonMs: oldest === null ? null : Math.round(oldest),
-      peers: [...this.#peers].map(([node, { lastAt, differing }]) => ({ node, lastRoundMs: Math.round(now - lastAt), differing })),
+      peers: [...this.#peers].map(([node, { lastAt, differing }]) => ({
+        node,
+        lastRoundMs: Math.round(now - lastAt),
+        differing,
+      })),
       lastError: this.#lastError,
     }
   }

@@ -11,7 +11,16 @@ import type { Membership } from '../cluster/membership.ts'
 import { decodeTable } from '../cluster/tables.ts'
 import { encodeDotSet } from '../coordinator/replicas.ts'
 import type { RequestHandler } from '../link/peers.ts'
-import type { ReadReply, ReadRequest, Refusal, RefusalReason, Reply, Request, WriteReply, WriteRequest } from '../protocol/messages.ts'
+import type {
+  ReadReply,
+  ReadRequest,
+  Refusal,
+  RefusalReason,
+  Reply,
+  Request,
+  WriteReply,
+  WriteRequest,
+} from '../protocol/messages.ts'
 import type { ExchangeService } from '../repair/exchange-service.ts'
 import type { ListQuestion } from '../replica/list.ts'
 import type { WriteResult } from '../replica/replica.ts'
@@ -52,7 +61,10 @@ export class PeerRequests {
     }
   }
 
-  async #answer(from: { readonly name: string; readonly storage: string }, request: Exclude<Request, ReadRequest | WriteRequest>): Promise<Reply> {
+  async #answer(
+    from: { readonly name: string; readonly storage: string },
+    request: Exclude<Request, ReadRequest | WriteRequest>,
+  ): Promise<Reply> {
     const { exchange, membership, buckets, list, handoffBytes, serving, storage } = this.#parts
     switch (request.type) {
       case 'members': {
@@ -93,7 +105,16 @@ export class PeerRequests {
   async #hold(request: WriteRequest, view: View, target: string): Promise<WriteReply | Refusal> {
     const held = await this.#parts.service.hint(request, view, request, target, request.durable)
     if (held.type === 'refused') return this.#refuse(held.reason)
-    return { type: 'write', outcome: 'hinted', durable: held.durable, heldLive: false, siblings: 0, context: null, refusedDots: null, filling: false }
+    return {
+      type: 'write',
+      outcome: 'hinted',
+      durable: held.durable,
+      heldLive: false,
+      siblings: 0,
+      context: null,
+      refusedDots: null,
+      filling: false,
+    }
   }
 
   #written(result: WriteResult): WriteReply | Refusal {

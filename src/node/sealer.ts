@@ -12,7 +12,11 @@ export function createSealer(clusterId: () => string, secrets: readonly string[]
     return { seal, verify: (scope, payload, given) => seal(scope, payload).equals(given) }
   }
   const seal = (secret: string, scope: string, payload: Uint8Array): Buffer =>
-    createHmac('sha256', `quorate-context:${secret}`).update(`${clusterId()}\n${Buffer.byteLength(scope)}\n${scope}`).update(payload).digest().subarray(0, SEAL_BYTES)
+    createHmac('sha256', `quorate-context:${secret}`)
+      .update(`${clusterId()}\n${Buffer.byteLength(scope)}\n${scope}`)
+      .update(payload)
+      .digest()
+      .subarray(0, SEAL_BYTES)
   return {
     seal: (scope, payload) => seal(secrets[0] as string, scope, payload),
     verify: (scope, payload, given) =>

@@ -18,7 +18,12 @@ export function clusterStatus(parts: {
   readonly links: PeerLinks
   readonly filling: Filling
   readonly clock: Clock
-  readonly self: { readonly name: string; readonly version: string; readonly zone: string | null; readonly weight: number }
+  readonly self: {
+    readonly name: string
+    readonly version: string
+    readonly zone: string | null
+    readonly weight: number
+  }
 }): ClusterStatus {
   const { membership, links, filling, clock, self } = parts
   const { table, ring } = membership
@@ -50,12 +55,24 @@ export function ringStatus(directory: Directory, n: number): RingStatus {
   return {
     partitions: ring.partitions,
     n: ring.nInForce(n),
-    members: ring.members.map((name) => ({ name, primary: ring.ownedPartitions(name, 1).length, owned: ring.ownedPartitions(name, ring.nInForce(n)).length })),
-    preferenceLists: Array.from({ length: ring.partitions }, (_, partition) => ring.homes(partitionId(partition, ring.nInForce(n))).map((name) => index.get(name) as number)),
+    members: ring.members.map((name) => ({
+      name,
+      primary: ring.ownedPartitions(name, 1).length,
+      owned: ring.ownedPartitions(name, ring.nInForce(n)).length,
+    })),
+    preferenceLists: Array.from({ length: ring.partitions }, (_, partition) =>
+      ring.homes(partitionId(partition, ring.nInForce(n))).map((name) => index.get(name) as number),
+    ),
   }
 }
 
-export function keyPlacement(directory: Directory, bucket: string, key: string, reachable: (member: string) => boolean, replica: Replica): KeyPlacement {
+export function keyPlacement(
+  directory: Directory,
+  bucket: string,
+  key: string,
+  reachable: (member: string) => boolean,
+  replica: Replica,
+): KeyPlacement {
   const { ring, self } = directory
   const hash = keyHash(bucket, key)
   const partition = partitionOfHash(hash, ring.partitions)

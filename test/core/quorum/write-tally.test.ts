@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { beginWrite, mayProveNotApplied, tallyWrite, writeCounts, writeVerdict } from '../../../src/core/quorum/write-tally.ts'
+import {
+  beginWrite,
+  mayProveNotApplied,
+  tallyWrite,
+  writeCounts,
+  writeVerdict,
+} from '../../../src/core/quorum/write-tally.ts'
 import type { WriteEvent, WriteTally, WriteTerms } from '../../../src/core/quorum/write-tally.ts'
 
 const TERMS: WriteTerms = { homes: ['a', 'b', 'c'], fallbacks: ['d', 'e'], required: 2, sloppy: true, durable: true }
