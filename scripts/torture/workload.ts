@@ -9,6 +9,7 @@ const WRITES_PER_CHAIN = 30
 const SHARED_KEYS = 6
 const WRITES_PER_SHARED_KEY = 40
 const RETRIES_MAX = 60
+let workloads = 0
 
 export interface WorkloadOptions {
   /** Of each kind of client. */
@@ -20,6 +21,8 @@ export interface WorkloadOptions {
 export class Workload {
   readonly #client: AuditedClient
   readonly #options: WorkloadOptions
+  /** Keys of one workload are never another one's: its clients would not know what was written before. */
+  readonly #run: number = ++workloads
   #stopping = false
   #work: Promise<unknown> = Promise.resolve()
   /** Keys written lately, for readers. */
@@ -34,7 +37,9 @@ export class Workload {
     const kinds = [this.#blind, this.#chain, this.#shared, this.#idempotent, this.#reader, this.#reader]
     this.#work = Promise.all(
       kinds.flatMap((kind, place) =>
-        Array.from({ length: this.#options.clients }, (_, number) => kind.call(this, `${place}.${number}`)),
+        Array.from({ length: this.#options.clients }, (_, number) =>
+          kind.call(this, `${this.#run}.${place}.${number}`),
+        ),
       ),
     )
     // Whoever waits for the end sees the failure.
@@ -85,11 +90,11 @@ export class Workload {
     }
   }
 
-  async #shared(name: string): Promise<void> {
+  async #shared(): Promise<void> {
     const { audit } = this.#client
     for (let count = 0; !this.#stopping; count++) {
       const generation = Math.floor(count / WRITES_PER_SHARED_KEY)
-      const key = this.#touched(`shared-${generation}-${Math.floor(Math.random() * SHARED_KEYS)}`)
+      const key = this.#touched(`shared-${this.#run}-${generation}-${Math.floor(Math.random() * SHARED_KEYS)}`)
       const read = await this.#client.read(key, { strictly: count % 2 === 0 })
       await this.#pause()
       if (read === null || (read.visible.length > 0 && read.context === null)) continue
@@ -97,7 +102,6 @@ export class Workload {
       await this.#client.write(audit.begin(key, 'put', saw), { context: read.context, sloppy: count % 3 !== 0 })
       await this.#pause()
     }
-    void name
   }
 
   /** Sends each write again, through whichever node, until it is acknowledged; now and then once more after that. */

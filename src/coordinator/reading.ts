@@ -2,6 +2,7 @@
 // (write-back), and that what it calls expired is expired for the next reader too. Used by GET, by preconditions, `latest`, DELETE and
 // retries. Knows nothing of HTTP. Invariant: a result marked strict is held by W(bucket) homes and at least N − R + 1.
 
+import { sameDot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { type HybridClock, msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { isLive, type Version } from '../core/causality/version.ts'
@@ -63,9 +64,10 @@ export async function read(
     const wanted = wantsStrict(plan, result)
     const back = writeBack(parts, plan, result, wanted)
     const { holding, refused } = back instanceof Promise ? await back : back
-    if (refused.length > 0 && !last) continue
-    const view = refused.length === 0 ? result.view : without(result.view, DotSet.of(...refused))
     const { counts } = result.verdict
+    // With only homes among the answers there is a newer one to be had; of a stand-in's old hint nothing else would come.
+    if (refused.length > 0 && !last && counts.standIns === 0) continue
+    const view = refused.length === 0 ? result.view : without(result.view, DotSet.of(...refused))
     const guarantee = readGuarantee({
       n: plan.n,
       requestR: plan.r,
@@ -164,12 +166,14 @@ function writeBack(
   }
   const agreeing = result.homes.size - differing.length
   const needed = strictHomesNeeded(plan.n, plan.r, plan.bucketW)
-  if (!wanted || (agreeing >= needed && differing.length === 0)) {
+  // What only a stand-in's hint brought may long be superseded at homes whose stripped records no longer say so: they are asked.
+  const doubtful = view.versions.some(({ dot }) => !isHeldByHome(result, dot))
+  if ((!wanted && !doubtful) || (agreeing >= needed && differing.length === 0)) {
     if (parts.readRepair) for (const member of differing) void repair(parts, plan, member, view)
     return { holding: agreeing, refused: [] }
   }
   // A single reader at a high R relies on fewer homes; beyond the ones that answered, nobody is asked just for the word.
-  if (agreeing + differing.length < needed) return { holding: agreeing, refused: [] }
+  if (agreeing + differing.length < needed && !doubtful) return { holding: agreeing, refused: [] }
   if (agreeing >= needed) {
     if (parts.readRepair) for (const member of differing) void repair(parts, plan, member, view)
     return { holding: agreeing, refused: [] }
@@ -189,6 +193,13 @@ function writeBack(
       })
     }
   })
+}
+
+function isHeldByHome(result: ReadRoundResult, dot: Version['dot']): boolean {
+  for (const { view } of result.homes.values()) {
+    if (view?.versions.some((version) => sameDot(version.dot, dot))) return true
+  }
+  return false
 }
 
 async function repair(parts: ReadingParts, plan: Plan, member: string, view: View): Promise<WriteAnswer> {

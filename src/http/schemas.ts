@@ -29,9 +29,6 @@ const bucketJson = Type.Object(
     durability: Type.Union([Type.Literal('durable'), Type.Literal('memory')], { description: 'Fixed, like n.' }),
     ttlSeconds: Type.Union([Type.Number({ exclusiveMinimum: 0, maximum: SECONDS_MAX }), Type.Null()]),
     ttlJitter: Type.Number({ minimum: 0, maximum: 1 }),
-    eviction: Type.Boolean({ description: 'Fixed, like n.' }),
-    staleWhileRevalidateSeconds: Type.Number({ minimum: 0, maximum: SECONDS_MAX }),
-    negativeTtlSeconds: Type.Number({ minimum: 0, maximum: SECONDS_MAX }),
   },
   { additionalProperties: false },
 )

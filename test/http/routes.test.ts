@@ -81,9 +81,6 @@ test('buckets have defaults, take changes, and keep what is fixed', async () => 
     durability: 'durable',
     ttlSeconds: null,
     ttlJitter: 0,
-    eviction: false,
-    staleWhileRevalidateSeconds: 0,
-    negativeTtlSeconds: 0,
   })
   const changed = await ask('PUT', '/v1/buckets/b', { r: 1, ttlSeconds: 60 })
   expect([changed.status, changed.body['r'], changed.body['ttlSeconds'], changed.body['n']]).toEqual([200, 1, 60, 3])

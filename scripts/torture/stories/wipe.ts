@@ -7,6 +7,7 @@ import { Audit } from '../audit.ts'
 import { AuditedClient, valueOf } from '../audited-client.ts'
 import { Cluster, type RepairFigures } from '../cluster.ts'
 import { checkEverything, inParallel } from '../final-check.ts'
+import { isStrict, kvPath } from '../http-client.ts'
 import type { NodeProcess } from '../node-process.ts'
 import { type StoryOptions, Verdict } from '../verdict.ts'
 import { until } from '../waiting.ts'
@@ -19,9 +20,11 @@ const FILL_WITHIN_MS = 180_000
 
 export async function wipe({ seconds, short, say }: StoryOptions): Promise<Verdict> {
   const verdict = new Verdict()
-  await using cluster = await Cluster.start({ args: ['--log-level', 'warn'] })
+  await using cluster = await Cluster.start({ args: ['--log-level', 'warn', '--anti-entropy-interval-ms', '600s'] })
   say(`five nodes serve; data and logs in ${cluster.folder}`)
   const client = new AuditedClient(cluster, new Audit(), verdict, 'torture')
+  await fillingCountsInNoRead(cluster, verdict)
+  say('an empty home has made no "not found"')
   await preload(client, short ? 400 : 5000)
   await cluster.quiet()
   say('loaded; the first wipe, with nothing else going on')
@@ -58,6 +61,41 @@ export async function wipe({ seconds, short, say }: StoryOptions): Promise<Verdi
   await cluster.quiet()
   await checkEverything(client)
   return verdict
+}
+
+/**
+ * A value that two homes hold. One of the two is wiped and cannot be filled; through the third, which never had it, those two are in
+ * reach: an empty home that is filling and one without the value are no quorum for "not found".
+ */
+async function fillingCountsInNoRead(cluster: Cluster, verdict: Verdict): Promise<void> {
+  const [bucket, key] = ['narrow', 'held-by-two']
+  const [without, holder, wiped] = (await cluster.homesOf(bucket, key)).map((name) => cluster.named(name))
+  if (without === undefined || holder === undefined || wiped === undefined) throw new Error('three homes are wanted')
+  const path = kvPath(bucket, key)
+  const strictly = { 'quorate-sloppy': '?0', 'quorate-timeout': '2000' }
+  await cluster.cut([[without.name, holder.name]])
+  const put = await cluster.http.call(holder.url, 'PUT', path, { headers: strictly, body: 'held' })
+  verdict.hold(
+    put.status === 201 && isStrict(put),
+    `a write at two homes: ${put.status} ${put.headers['quorate-receipt']}`,
+  )
+  await cluster.cut([
+    [without.name, holder.name],
+    [wiped.name, holder.name],
+  ])
+  await wipeAndStart(wiped)
+  for (let i = 0; i < 5; i++) {
+    const read = await cluster.http.call(without.url, 'GET', path, { headers: strictly })
+    verdict.hold(read.status === 503, `a read where one home is empty and filling, one away: ${read.status}`)
+    verdict.count('reads while an empty home could have made a quorum')
+  }
+  const left = (await cluster.repair(wiped)).filling
+  verdict.hold(left > 0, 'the wiped home was complete before it could ask the only holder')
+  await cluster.cut([])
+  await cluster.quiet()
+  for (const read of await cluster.fromEach(path, { ...strictly, 'quorate-r': 'all' })) {
+    verdict.hold(read.body.toString() === 'held', `after the cut: ${read.status} ${read.body.toString()}`)
+  }
 }
 
 async function preload(client: AuditedClient, count: number): Promise<void> {

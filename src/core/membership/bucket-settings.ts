@@ -19,9 +19,6 @@ export interface BucketSettings {
   readonly ttlSeconds: number | null
   /** 0..1: every expiry is shortened by a random part of up to this fraction, so that keys put together do not die together. */
   readonly ttlJitter: number
-  readonly eviction: boolean
-  readonly staleWhileRevalidateSeconds: number
-  readonly negativeTtlSeconds: number
 }
 
 export const DEFAULT_BUCKET: BucketSettings = {
@@ -33,13 +30,10 @@ export const DEFAULT_BUCKET: BucketSettings = {
   durability: 'durable',
   ttlSeconds: null,
   ttlJitter: 0,
-  eviction: false,
-  staleWhileRevalidateSeconds: 0,
-  negativeTtlSeconds: 0,
 }
 
 /** Settled when the bucket is configured or holds keys: another value would change where or how what is stored was stored. */
-export const FIXED_SETTINGS = ['n', 'conflict', 'durability', 'eviction'] as const
+export const FIXED_SETTINGS = ['n', 'conflict', 'durability'] as const
 
 export interface ConfiguredBucket {
   readonly settings: BucketSettings
@@ -128,8 +122,5 @@ function parseSettings(text: string): BucketSettings {
     durability: read('durability', (value): value is 'durable' | 'memory' => value === 'durable' || value === 'memory'),
     ttlSeconds: read('ttlSeconds', (value): value is number | null => value === null || seconds(value)),
     ttlJitter: read('ttlJitter', (value): value is number => seconds(value) && value <= 1),
-    eviction: read('eviction', boolean),
-    staleWhileRevalidateSeconds: read('staleWhileRevalidateSeconds', seconds),
-    negativeTtlSeconds: read('negativeTtlSeconds', seconds),
   }
 }

@@ -131,7 +131,7 @@ export function bucketRoutes(app: FastifyInstance, node: NodeApi): void {
         summary: 'Changes a bucket’s settings',
         operationId: 'putBucket',
         description:
-          'Absent properties stay. `n`, `conflict`, `durability` and `eviction` are fixed once configured or once the bucket holds keys.',
+          'Absent properties stay. `n`, `conflict` and `durability` are fixed once configured or once the bucket holds keys.',
         params: BucketPath,
         body: BucketChangesJson,
         response: {
