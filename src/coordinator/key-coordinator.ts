@@ -292,6 +292,8 @@ export class KeyCoordinator {
       intent: attempt.intent,
       durable: plan.settings.durability === 'durable',
     }
+    // The links may have gone and come since the read that this write was built on.
+    await this.#reachEnough(plan, plan.w)
     // Too few in reach even now: better said at once, with nothing sent, than left half done.
     const hopeless = !this.#areReachable(plan, plan.w)
     const terms = {

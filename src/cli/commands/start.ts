@@ -7,6 +7,7 @@ import type { Configuration } from '../../config/resolve.ts'
 import { QuorateError } from '../../errors.ts'
 import { print, say, styled, type CommandIo } from '../command-io.ts'
 import type { ComposedNode } from '../compose-node.ts'
+import { tuneEngine } from '../engine-flags.ts'
 import { CommandError, EXIT } from '../exit-status.ts'
 import { onNpmGone } from '../npm-parent.ts'
 import { addSettingFlags, configurationOf } from '../setting-flags.ts'
@@ -17,6 +18,7 @@ export function register(command: Command, io: CommandIo): void {
     .option('--with-parent', 'stop when the process that started this one is gone (needs its IPC channel)')
     .action(async (flags: { readonly withParent?: boolean }) => {
       const configuration = configurationOf(command, io)
+      tuneEngine()
       const { composeNode } = await import('../compose-node.ts')
       const node = await explained(composeNode(configuration, packageVersion()))
       await runNode(node, configuration, io, flags.withParent ?? false)

@@ -15,7 +15,7 @@ const SAYS_NO: ReadonlySet<string> = new Set(['refused:too-many-siblings', 'refu
 export function checkAvailability(world: World, stability: Stability, failure: ObservedFailure): void {
   const { key, outcome, options, kind } = failure
   if (outcome.type !== 'quorum-not-met' && outcome.type !== 'not-serving') return
-  if (!world.clocksTrusted || !world.disksTrusted || options.timeoutMs < 250) return
+  if (!world.clocksTrusted || !world.disksTrusted || options.timeoutMs < 1000) return
   // A home that is there and says no to this very write has answered.
   if (outcome.type === 'quorum-not-met' && outcome.replicas.some(({ answer }) => SAYS_NO.has(answer))) return
   const since = failure.startedAt - REACTION_MS
