@@ -49,13 +49,19 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(USAGE)
     return 0
   }
-  if (values.seed !== undefined && !values.verify) return one(Number(values.seed), values.trace === true, values['trace-all'] === true)
+  if (values.seed !== undefined && !values.verify)
+    return one(Number(values.seed), values.trace === true, values['trace-all'] === true)
   const seeds = seedsOf(values.seed ?? values.seeds ?? '1..300')
   if (seeds === null) {
     process.stderr.write(USAGE)
     return 2
   }
-  return many(seeds, { jobs: Number(values.jobs), stopFirst: values['stop-first'] === true, json: values.json === true, verify: values.verify === true })
+  return many(seeds, {
+    jobs: Number(values.jobs),
+    stopFirst: values['stop-first'] === true,
+    json: values.json === true,
+    verify: values.verify === true,
+  })
 }
 
 function seedsOf(text: string): number[] | null {
@@ -69,7 +75,8 @@ function seedsOf(text: string): number[] | null {
 async function one(seed: number, trace: boolean, all: boolean): Promise<number> {
   const onEvent = (at: number, event: string): void => {
     const isDetail = event.startsWith('net ') || / disk /.test(event)
-    if (all || !isDetail || /^net (cut|heal|crash)/.test(event)) process.stdout.write(`${at.toFixed(2).padStart(10)} ${event}\n`)
+    if (all || !isDetail || /^net (cut|heal|crash)/.test(event))
+      process.stdout.write(`${at.toFixed(2).padStart(10)} ${event}\n`)
   }
   const result = await runSeed(seed, trace || all ? { onEvent } : {})
   process.stdout.write(new Report([result]).text)
@@ -89,7 +96,8 @@ async function many(seeds: readonly number[], { jobs, stopFirst, json, verify }:
   const hashes = new Map<number, string>()
   const queue = verify ? [...seeds, ...seeds] : [...seeds]
   let unlike = 0
-  const isOver = (): boolean => queue.length === 0 || (stopFirst && results.some(({ violations }) => violations.length > 0))
+  const isOver = (): boolean =>
+    queue.length === 0 || (stopFirst && results.some(({ violations }) => violations.length > 0))
   const take = (result: SeedResult): void => {
     const known = hashes.get(result.seed)
     if (known !== undefined) {
@@ -109,7 +117,9 @@ async function many(seeds: readonly number[], { jobs, stopFirst, json, verify }:
     else if (!json && results.length % 50 === 0) process.stderr.write(`${results.length}/${seeds.length} seeds\n`)
   }
   await Promise.all(
-    Array.from({ length: Math.min(jobs, queue.length) }, () => worker(() => (isOver() ? undefined : queue.shift()), take)),
+    Array.from({ length: Math.min(jobs, queue.length) }, () =>
+      worker(() => (isOver() ? undefined : queue.shift()), take),
+    ),
   )
   results.sort((a, b) => a.seed - b.seed)
   if (!json) process.stdout.write(`${process.stderr.isTTY ? '\n' : ''}${new Report(results).text}`)

@@ -95,7 +95,8 @@ function add(times: Map<string, number>, name: string, time: number): void {
 function print(title: string, times: ReadonlyMap<string, number>): void {
   const sorted = [...times].toSorted(([, a], [, b]) => b - a).slice(0, Number(flags.top))
   const lines = sorted.map(
-    ([name, time]) => `${((time * 100) / busy).toFixed(1).padStart(5)} % ${(time / 1000).toFixed(0).padStart(7)} ms  ${name}`,
+    ([name, time]) =>
+      `${((time * 100) / busy).toFixed(1).padStart(5)} % ${(time / 1000).toFixed(0).padStart(7)} ms  ${name}`,
   )
   process.stdout.write(`${title}, of ${(busy / 1000).toFixed(0)} ms busy\n${lines.join('\n')}\n\n`)
 }

@@ -140,7 +140,11 @@ function report(measured: readonly Measured[]): void {
         const target = nodes === 3 ? TARGETS[`${operation} ${storage}`] : undefined
         table.push([
           ...[String(nodes), storage, operation, whole(quorate.perCpuSecond), whole(bare.perCpuSecond)],
-          ...[ratio.toFixed(3), Math.min(...ratios).toFixed(3), target === undefined ? '' : verdict(target, ratio >= target)],
+          ...[
+            ratio.toFixed(3),
+            Math.min(...ratios).toFixed(3),
+            target === undefined ? '' : verdict(target, ratio >= target),
+          ],
           whole(quorate.perSecond),
         ])
       }
@@ -149,7 +153,18 @@ function report(measured: readonly Measured[]): void {
   }
   if (measured.some(({ latencies }) => latencies.length > 0)) {
     const table = new Table({
-      head: ['nodes', 'storage', 'operation', 'level', 'greatest/s', 'load/s', 'p50 ms', 'p99 ms', 'p99.9 ms', 'target'],
+      head: [
+        'nodes',
+        'storage',
+        'operation',
+        'level',
+        'greatest/s',
+        'load/s',
+        'p50 ms',
+        'p99 ms',
+        'p99.9 ms',
+        'target',
+      ],
       style: { head: [], border: [] },
     })
     for (const { nodes, storage, latencies } of measured) {

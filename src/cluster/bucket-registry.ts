@@ -182,11 +182,7 @@ export class BucketRegistry {
 
   async #ask(member: string, settings: Uint8Array, budgetMs: number): Promise<Uint8Array | null> {
     try {
-      const { reply } = await this.#parts.peers.request(
-        member,
-        { type: 'settings', settings },
-        { budgetMs },
-      )
+      const { reply } = await this.#parts.peers.request(member, { type: 'settings', settings }, { budgetMs })
       if (reply.type === 'refused') return null
       if (settings[0] === TABLE) this.merge(reply.settings)
       return reply.settings

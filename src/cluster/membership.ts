@@ -75,7 +75,9 @@ export class Membership {
     const bytes = storage.catalog(VIEW)
     const view = bytes ? decodeFoundingView(bytes) : null
     // After damage this is another storage, and what the old one froze was frozen under an identity that is gone.
-    const isMine = view?.candidates.some(({ name, storage: id }) => name === this.#self.name && id === this.#self.storage)
+    const isMine = view?.candidates.some(
+      ({ name, storage: id }) => name === this.#self.name && id === this.#self.storage,
+    )
     this.#founding = new Founding(this.#self, { ...terms, expect }, isMine ? view : null)
   }
 

@@ -200,7 +200,9 @@ export class KeyCoordinator {
     given: CausalContext | 'latest' | undefined,
     precondition: Precondition | undefined,
     tag: Tag | null,
-  ): Promise<{ readonly context: CausalContext; readonly attempt: Attempt | null; readonly tag: Tag | null } | Failure> {
+  ): Promise<
+    { readonly context: CausalContext; readonly attempt: Attempt | null; readonly tag: Tag | null } | Failure
+  > {
     const context = given === 'latest' || given === undefined ? EMPTY_CONTEXT : given
     // A client that saw an earlier attempt of this very write: what became of it must be known before there is another one.
     const isRetry = context.tags.some((seen) => seen.id === tag?.id)
@@ -246,7 +248,8 @@ export class KeyCoordinator {
       ttlSeconds === null ? null : ttlSeconds * 1000 * (1 - ttlJitter * (ttlJitter > 0 ? random.next() : 0))
     const lifetimeMs = content === null ? null : (ttlMs ?? byDefault)
     const stamp = hybrid.tick(clock.now(), context.stamp, clockBoundMs)
-    const deadlineMs = lifetimeMs === null ? null : Math.min(DEADLINE_MAX_MS, Math.ceil(msFromHybrid(stamp) + lifetimeMs))
+    const deadlineMs =
+      lifetimeMs === null ? null : Math.min(DEADLINE_MAX_MS, Math.ceil(msFromHybrid(stamp) + lifetimeMs))
     const version: Version = { dot: mint.next(plan.name.partition), stamp, deadlineMs, tag, content }
     return { version, view: writeView(version, context.seen, context.tags), intent: 'client' }
   }
@@ -319,7 +322,8 @@ export class KeyCoordinator {
       const isCurrent = digest === this.#parts.directory()?.membersDigest
       if (round === 1 && (isCurrent || result.verdict.state === 'lost')) return result
       if (isCurrent && result.verdict.state === 'met') return result
-      if (result.verdict.state === 'lost' || round === ROUNDS_MAX) return { ...result, verdict: unknown(result.verdict) }
+      if (result.verdict.state === 'lost' || round === ROUNDS_MAX)
+        return { ...result, verdict: unknown(result.verdict) }
     }
   }
 }
@@ -416,6 +420,7 @@ function lost(plan: Plan, result: WriteRoundResult, told: { readonly receipt: Re
       case 'clock-ahead':
       case 'storage-full':
         return { type: verdict.reason, ...told }
+      default:
     }
   }
   return {

@@ -34,7 +34,11 @@ interface Position {
 }
 
 type PartitionPage =
-  | { readonly type: 'page'; readonly keys: readonly { readonly hash: string; readonly key: string }[]; readonly end: { readonly hash: string; readonly key: string } | null }
+  | {
+      readonly type: 'page'
+      readonly keys: readonly { readonly hash: string; readonly key: string }[]
+      readonly end: { readonly hash: string; readonly key: string } | null
+    }
   | { readonly type: 'lost'; readonly acknowledged: number }
 
 // Partitions asked ahead of the one that is being taken: most pages of a small bucket cross many empty ones.
@@ -43,13 +47,15 @@ const AHEAD = 16
 export async function list(parts: ListingParts, options: ListOptions): Promise<ListOutcome> {
   const directory = parts.directory()
   const why = parts.notServing()
-  if (!directory || why !== null) return { type: 'not-serving', detail: why ?? 'this node is not part of a cluster yet' }
+  if (!directory || why !== null)
+    return { type: 'not-serving', detail: why ?? 'this node is not part of a cluster yet' }
   const after = options.cursor === null ? null : decodeCursor(options.cursor)
   if (after === undefined) return { type: 'bad-cursor' }
   const { settings } = directory.settingsOf(options.bucket)
   const n = directory.ring.nInForce(settings.n)
   const required = options.r === undefined ? quorumInForce(settings.r, n) : resolveQuorum(options.r, n)
-  if (required === 'bad-quorum') return { type: 'bad-quorum', detail: `R=${options.r} was asked for, and ${n} replicas are in force` }
+  if (required === 'bad-quorum')
+    return { type: 'bad-quorum', detail: `R=${options.r} was asked for, and ${n} replicas are in force` }
   return new Listing(parts, directory, options, required, settings.n).run(after)
 }
 
@@ -86,7 +92,13 @@ class Listing {
     }
     let cursor = after
     for (let partition = first; partition < partitions; partition++) {
-      const ahead = keys.length === 0 || partition === first ? AHEAD : Math.min(AHEAD, 1 + Math.ceil((this.#options.limit - keys.length) / Math.max(1, keys.length / (partition - first))))
+      const ahead =
+        keys.length === 0 || partition === first
+          ? AHEAD
+          : Math.min(
+              AHEAD,
+              1 + Math.ceil((this.#options.limit - keys.length) / Math.max(1, keys.length / (partition - first))),
+            )
       for (let next = partition; next < Math.min(partitions, partition + ahead); next++) void ask(next)
       let page = await ask(partition)
       pages.delete(partition)
@@ -94,10 +106,17 @@ class Listing {
         if (page.type === 'lost') {
           const resume = encodeCursor(cursor ?? startOf(0, partitions))
           if (keys.length > 0) return { type: 'page', keys, cursor: resume, more: true }
-          return { type: 'quorum-not-met', partition, required: this.#required, acknowledged: page.acknowledged, cursor: resume }
+          return {
+            type: 'quorum-not-met',
+            partition,
+            required: this.#required,
+            acknowledged: page.acknowledged,
+            cursor: resume,
+          }
         }
         for (const { hash, key } of page.keys) {
-          if (keys.length === this.#options.limit) return { type: 'page', keys, cursor: encodeCursor(cursor as Position), more: true }
+          if (keys.length === this.#options.limit)
+            return { type: 'page', keys, cursor: encodeCursor(cursor as Position), more: true }
           keys.push(key)
           cursor = positionOf(hash, key)
         }
@@ -108,7 +127,11 @@ class Listing {
       }
       const next = partition + 1
       if (next < partitions) cursor = startOf(next, partitions)
-      if (next < partitions && (keys.length === this.#options.limit || (keys.length > 0 && this.#parts.clock.monotonic() > this.#deadlineAt - this.#options.timeoutMs / 2))) {
+      if (
+        next < partitions &&
+        (keys.length === this.#options.limit ||
+          (keys.length > 0 && this.#parts.clock.monotonic() > this.#deadlineAt - this.#options.timeoutMs / 2))
+      ) {
         return { type: 'page', keys, cursor: encodeCursor(cursor as Position), more: true }
       }
     }
@@ -116,14 +139,24 @@ class Listing {
   }
 
   /** One page of one partition: R complete homes, asked in preference order, the next one where one fails. */
-  async #partition(partition: number, after: { readonly hash: string; readonly key: string } | null, limit: number): Promise<PartitionPage> {
+  async #partition(
+    partition: number,
+    after: { readonly hash: string; readonly key: string } | null,
+    limit: number,
+  ): Promise<PartitionPage> {
     const { replicas, askHome } = this.#parts
     const { self } = this.#directory
     const id = partitionId(partition, this.#replication)
     const homes = this.#directory.ring.homes(id).toSorted((a, b) => Number(b === self) - Number(a === self))
     const askable = homes.filter((home) => replicas.reachable(home))
     const replies: ListReply[] = []
-    const ask = { bucket: this.#options.bucket, partition: id, prefix: this.#options.prefix, after, limit: Math.max(limit, 1) }
+    const ask = {
+      bucket: this.#options.bucket,
+      partition: id,
+      prefix: this.#options.prefix,
+      after,
+      limit: Math.max(limit, 1),
+    }
     while (replies.length < this.#required && askable.length > 0) {
       const batch = askable.splice(0, this.#required - replies.length)
       for (const reply of await Promise.all(batch.map((home) => askHome(home, ask, this.#deadlineAt)))) {
@@ -137,7 +170,10 @@ class Listing {
   async #merge(replies: readonly ListReply[]): Promise<PartitionPage> {
     // A reply that was cut short says nothing beyond its last key.
     const ends = replies.filter((reply) => reply.more).map((reply) => reply.keys.at(-1) as ListReply['keys'][number])
-    const end = ends.length === 0 ? null : ends.reduce((least, candidate) => (comparePlaces(candidate, least) < 0 ? candidate : least))
+    const end =
+      ends.length === 0
+        ? null
+        : ends.reduce((least, candidate) => (comparePlaces(candidate, least) < 0 ? candidate : least))
     const byKey = new Map<string, ListReply['keys'][number][]>()
     for (const reply of replies) {
       for (const entry of reply.keys) {
@@ -151,7 +187,9 @@ class Listing {
     const live: { readonly hash: string; readonly key: string }[] = []
     for (const said of byKey.values()) {
       const [entry] = said as [ListReply['keys'][number]]
-      const agreed = said.length === replies.length && said.every(({ digest, live: alive }) => digest === entry.digest && alive === entry.live)
+      const agreed =
+        said.length === replies.length &&
+        said.every(({ digest, live: alive }) => digest === entry.digest && alive === entry.live)
       if (!agreed) doubtful.push(entry)
       else if (entry.live) live.push(entry)
     }
@@ -166,7 +204,11 @@ class Listing {
   async #isLive(key: string): Promise<boolean | null> {
     const { bucket } = this.#options
     const timeoutMs = Math.max(1, this.#deadlineAt - this.#parts.clock.monotonic())
-    const plan = planFor(this.#directory, { bucket, key, r: this.#required, sloppy: false, timeoutMs }, this.#parts.clock.monotonic())
+    const plan = planFor(
+      this.#directory,
+      { bucket, key, r: this.#required, sloppy: false, timeoutMs },
+      this.#parts.clock.monotonic(),
+    )
     if ('badQuorum' in plan) return null
     const result = await read(this.#parts, plan, null, null)
     if (result.type !== 'read') return null
@@ -174,7 +216,10 @@ class Listing {
   }
 }
 
-function comparePlaces(a: { readonly hash: string; readonly key: string }, b: { readonly hash: string; readonly key: string }): number {
+function comparePlaces(
+  a: { readonly hash: string; readonly key: string },
+  b: { readonly hash: string; readonly key: string },
+): number {
   if (a.hash !== b.hash) return a.hash < b.hash ? -1 : 1
   return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
 }

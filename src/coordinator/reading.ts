@@ -9,6 +9,7 @@ import { isLive, type Version } from '../core/causality/version.ts'
 import { EMPTY_VIEW, type View } from '../core/causality/view.ts'
 import { sameVersions } from '../core/causality/view-digest.ts'
 import { readGuarantee, strictHomesNeeded } from '../core/quorum/guarantee.ts'
+import { readVerdict } from '../core/quorum/read-tally.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import type { Explanation } from './explanation.ts'
@@ -68,6 +69,12 @@ export async function read(
     // With only homes among the answers there is a newer one to be had; of a stand-in's old hint nothing else would come.
     if (refused.length > 0 && !last && counts.standIns === 0) continue
     const view = refused.length === 0 ? result.view : without(result.view, DotSet.of(...refused))
+    if (refused.length > 0 && counts.standIns > 0 && !shows(view, nowMs)) {
+      // "Not found" is said on the word of homes alone.
+      const verdict = readVerdict(result.tally, false)
+      const short = verdict.state === 'pending' ? null : failureOf(plan, { ...result, verdict }, explanation)
+      if (short) return short
+    }
     const guarantee = readGuarantee({
       n: plan.n,
       requestR: plan.r,
@@ -167,7 +174,7 @@ function writeBack(
   const agreeing = result.homes.size - differing.length
   const needed = strictHomesNeeded(plan.n, plan.r, plan.bucketW)
   // What only a stand-in's hint brought may long be superseded at homes whose stripped records no longer say so: they are asked.
-  const doubtful = view.versions.some(({ dot }) => !isHeldByHome(result, dot))
+  const doubtful = differing.length > 0 && view.versions.some(({ dot }) => !isHeldByHome(result, dot))
   if ((!wanted && !doubtful) || (agreeing >= needed && differing.length === 0)) {
     if (parts.readRepair) for (const member of differing) void repair(parts, plan, member, view)
     return { holding: agreeing, refused: [] }

@@ -265,7 +265,16 @@ function isStale(answer: WriteAnswer | ReadAnswer): boolean {
 function writtenHere(result: WriteResult): WriteAnswer {
   if (result.type === 'refused') return result
   const { durable, heldLive, siblings, context, refused, filling } = result
-  return { type: 'written', stored: result.outcome === 'stored', durable, heldLive, siblings, context, refused, filling }
+  return {
+    type: 'written',
+    stored: result.outcome === 'stored',
+    durable,
+    heldLive,
+    siblings,
+    context,
+    refused,
+    filling,
+  }
 }
 
 // Shared, since answers are never changed.

@@ -58,9 +58,15 @@ export class ByteWriter {
     if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`not a counting number: ${value}`)
     this.#room(8)
     let rest = value
+    // Stamps are beyond 32 bits, where a remainder is a call into the C library; below, shifts do.
+    while (rest > 0x7fffffff) {
+      const high = Math.floor(rest / 0x80)
+      this.#buffer[this.#length++] = (rest - high * 0x80) | 0x80
+      rest = high
+    }
     while (rest >= 0x80) {
-      this.#buffer[this.#length++] = (rest % 0x80) | 0x80
-      rest = Math.floor(rest / 0x80)
+      this.#buffer[this.#length++] = (rest & 0x7f) | 0x80
+      rest >>>= 7
     }
     this.#buffer[this.#length++] = rest
   }

@@ -25,6 +25,15 @@ export class LinkCounters {
   overloads = 0
   handlerErrors = 0
 
+  /** Plain values, for statistics. */
+  figures(): Record<string, unknown> {
+    const { opened, dials, timeouts, overloads, handlerErrors } = this
+    const [sent, received, closed] = [this.sent, this.received, this.closed].map((map) =>
+      Object.fromEntries<unknown>(map),
+    )
+    return { opened, dials, timeouts, overloads, handlerErrors, closed, sent, received }
+  }
+
   countSent(label: string, bytes: number): void {
     add(this.sent, label, bytes)
   }

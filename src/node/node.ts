@@ -4,7 +4,7 @@
 
 import type { Sealer } from '../core/causality/context-token.ts'
 import { HybridClock } from '../core/causality/hybrid-clock.ts'
-import { type BucketSettings } from '../core/membership/bucket-settings.ts'
+import type { BucketSettings } from '../core/membership/bucket-settings.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import { QuorateError } from '../errors.ts'
 import type { Coordinator } from '../coordinator/operations.ts'
@@ -144,7 +144,7 @@ export class QuorateNode implements NodeApi {
     if (this.#failure) return
     this.#failure = error
     this.#options.logger.error(
-      { code: error.code, error: error.message, cause: String(error.cause ?? '') },
+      { code: error.code, error: error.message, cause: error.cause instanceof Error ? error.cause.message : undefined },
       'this node must stop',
     )
     for (const listener of this.#fatalListeners) listener(error)
@@ -237,12 +237,7 @@ export class QuorateNode implements NodeApi {
       storage: storage.stats,
       recovery: storage.recovery,
       links: links.status(),
-      traffic: {
-        ...links.counters,
-        sent: Object.fromEntries(links.counters.sent),
-        received: Object.fromEntries(links.counters.received),
-        closed: Object.fromEntries(links.counters.closed),
-      },
+      traffic: links.counters.figures(),
       writes: { toLastHomeSeconds: this.#toLastHome },
       repair: healer.status(),
       clock: { greatestOffsetMs: this.#clockWatch.greatestOffsetMs },

@@ -20,12 +20,12 @@ import type {
   Request,
   WriteReply,
   WriteRequest,
+  ListReply,
 } from '../protocol/messages.ts'
 import type { ExchangeService } from '../repair/exchange-service.ts'
 import type { ListQuestion } from '../replica/list.ts'
 import type { WriteResult } from '../replica/replica.ts'
 import type { LookResult, ReplicaService } from '../replica/replica-service.ts'
-import type { ListReply } from '../protocol/messages.ts'
 import type { Storage } from '../storage/storage.ts'
 
 export interface PeerRequestParts {
@@ -75,6 +75,7 @@ export class PeerRequests {
       }
       case 'settings':
         return { type: 'settings', settings: buckets.answer(from.name, request.settings) }
+      default:
     }
     if (!serving()) return refusal('not-serving')
     switch (request.type) {

@@ -1,7 +1,7 @@
 // The composition of one node: every room over the ports and over each other, top to bottom. Decides nothing; whoever wants to know who
 // knows whom reads here. Invariant: nothing is sent or served by composing; the node around it starts and stops what is made here.
 
-import { HybridClock } from '../core/causality/hybrid-clock.ts'
+import type { HybridClock } from '../core/causality/hybrid-clock.ts'
 import { type BucketSettings, DEFAULT_BUCKET } from '../core/membership/bucket-settings.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import { uuidOf } from '../core/membership/identity.ts'
@@ -27,9 +27,9 @@ import { PartitionIndexes } from '../replica/partition-index.ts'
 import { Replica } from '../replica/replica.ts'
 import { ReplicaService } from '../replica/replica-service.ts'
 import { Storage } from '../storage/storage.ts'
-import { LatencyRecorder } from '../telemetry/latency.ts'
-import { Background } from './background.ts'
-import { ClockWatch } from './clock-watch.ts'
+import type { LatencyRecorder } from '../telemetry/latency.ts'
+import type { Background } from './background.ts'
+import type { ClockWatch } from './clock-watch.ts'
 import { CoarseClock } from './coarse-clock.ts'
 import { Healer } from './healer.ts'
 import type { NodeOptions } from './options.ts'

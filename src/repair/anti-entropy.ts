@@ -273,7 +273,7 @@ export class AntiEntropy {
     if (reply.type === 'refused') throw new QuorateError('refused', `${peer} refused: ${reply.reason}`)
     if (storage !== this.#directory().storageOf(peer))
       throw new QuorateError('refused', `${peer} has another storage now`)
-    return reply as ReplyOf[R['type']]
+    return reply
   }
 
   #conflict(bucket: string): 'siblings' | 'lww' {

@@ -21,7 +21,9 @@ export type HintResult =
   | { readonly type: 'hinted'; readonly durable: boolean }
   | { readonly type: 'refused'; readonly reason: RefusalReason }
 
-export type LookResult = ({ readonly type: 'look' } & Look) | { readonly type: 'refused'; readonly reason: RefusalReason }
+export type LookResult =
+  | ({ readonly type: 'look' } & Look)
+  | { readonly type: 'refused'; readonly reason: RefusalReason }
 
 export class ReplicaService {
   readonly #directory: () => Directory | null

@@ -5,7 +5,15 @@ import { type CausalContext, uniteContexts } from '../core/causality/context-tok
 import { DotSet } from '../core/causality/dot-set.ts'
 import type { Content } from '../core/causality/version.ts'
 import type { Level } from '../core/membership/bucket-settings.ts'
-import type { Coordinator, DeleteOutcome, GetOutcome, KeyOptions, ListOutcome, PutOptions, PutOutcome } from '../coordinator/operations.ts'
+import type {
+  Coordinator,
+  DeleteOutcome,
+  GetOutcome,
+  KeyOptions,
+  ListOutcome,
+  PutOptions,
+  PutOutcome,
+} from '../coordinator/operations.ts'
 import { checkListing, expectListed } from './checkers/listing.ts'
 import { type KeyHistory, WriteRecord } from './history.ts'
 import type { Observation } from './observation.ts'
@@ -98,7 +106,13 @@ export class Client {
     const context = this.#contextFor(memory)
     const ttlMs = this.#random.chance(0.12) ? this.#random.integer(150, 4000) : undefined
     const representation = this.#random.chance(0.08)
-    await this.#send(this.#newWrite(history, { ...(context && { context }), ...(ttlMs !== undefined && { ttlMs }), ...(representation && { returnRepresentation: true }) }))
+    await this.#send(
+      this.#newWrite(history, {
+        ...(context && { context }),
+        ...(ttlMs !== undefined && { ttlMs }),
+        ...(representation && { returnRepresentation: true }),
+      }),
+    )
   }
 
   #newWrite(key: KeyHistory, given: Partial<PutOptions>): Idempotent {
@@ -114,7 +128,10 @@ export class Client {
       tagged: given.idempotencyKey !== undefined,
     })
     key.writes.push(write)
-    const bytes = valueFor({ bucket: key.bucket, key: key.key, writeId: id }, this.#random.integer(0, plan.valueBytesMax))
+    const bytes = valueFor(
+      { bucket: key.bucket, key: key.key, writeId: id },
+      this.#random.integer(0, plan.valueBytesMax),
+    )
     const content: Content = { contentType: 'text/plain', meta: [['write', id]], bytes }
     return { key, write, options: { ...this.#options(key), ...given, content } }
   }
@@ -124,11 +141,26 @@ export class Client {
     if (!through || key.quiet) return null
     const before = this.#observation.before(key)
     write.open++
+    // One more attempt: what was certain of the earlier ones is no longer certain of the write.
+    if (write.fate === 'void') write.fate = 'pending'
     key.busy++
-    const outcome = await this.#ask(through, sent.options.timeoutMs, (coordinator) => coordinator.put(sent.options), `put ${key.name} ${write.id}`)
+    const outcome = await this.#ask(
+      through,
+      sent.options.timeoutMs,
+      (coordinator) => coordinator.put(sent.options),
+      `put ${key.name} ${write.id}`,
+    )
     write.open--
     key.busy--
-    const observed = { ...before, key, client: this.name, host: through.name, endedAt: this.#world.cluster.time.now, write, options: sent.options }
+    const observed = {
+      ...before,
+      key,
+      client: this.name,
+      host: through.name,
+      endedAt: this.#world.cluster.time.now,
+      write,
+      options: sent.options,
+    }
     if (outcome === null) this.#observation.broken('put', write, observed.endedAt)
     else if (outcome.type === 'stored') {
       this.#observation.written({ ...observed, outcome })
@@ -150,9 +182,21 @@ export class Client {
     const options = { ...this.#options(key), ...(context && { context }) }
     const before = this.#observation.before(key)
     key.busy++
-    const outcome = await this.#ask(through, options.timeoutMs, (coordinator) => coordinator.get(options), `get ${key.name}`)
+    const outcome = await this.#ask(
+      through,
+      options.timeoutMs,
+      (coordinator) => coordinator.get(options),
+      `get ${key.name}`,
+    )
     key.busy--
-    const observed = { ...before, key, client: this.name, host: through.name, endedAt: this.#world.cluster.time.now, options }
+    const observed = {
+      ...before,
+      key,
+      client: this.name,
+      host: through.name,
+      endedAt: this.#world.cluster.time.now,
+      options,
+    }
     if (outcome === null) this.#observation.broken('get', null, observed.endedAt)
     else if (outcome.type === 'found' || outcome.type === 'not-found') {
       this.#observation.read({ ...observed, outcome })
@@ -170,9 +214,22 @@ export class Client {
     const options = { ...this.#options(key), ...(context && { context }) }
     const before = this.#observation.before(key)
     key.busy++
-    const outcome: DeleteOutcome | null = await this.#ask(through, options.timeoutMs, (coordinator) => coordinator.delete(options), `delete ${key.name}`)
+    const outcome: DeleteOutcome | null = await this.#ask(
+      through,
+      options.timeoutMs,
+      (coordinator) => coordinator.delete(options),
+      `delete ${key.name}`,
+    )
     key.busy--
-    const observed = { ...before, key, client: this.name, host: through.name, endedAt: this.#world.cluster.time.now, write: null, options }
+    const observed = {
+      ...before,
+      key,
+      client: this.name,
+      host: through.name,
+      endedAt: this.#world.cluster.time.now,
+      write: null,
+      options,
+    }
     if (outcome === null) this.#observation.broken('delete', null, observed.endedAt)
     else if (outcome.type === 'deleted') {
       this.#observation.written({ ...observed, outcome })
@@ -184,7 +241,10 @@ export class Client {
   async #conditional(bucket: PlannedBucket, name: string): Promise<void> {
     const key = this.#world.history.of(bucket.name, name)
     const { etag } = this.#memory(key)
-    const precondition = etag === null ? ({ type: 'none' } as const) : ({ type: 'match', etags: this.#random.chance(0.2) ? '*' : [etag] } as const)
+    const precondition =
+      etag === null
+        ? ({ type: 'none' } as const)
+        : ({ type: 'match', etags: this.#random.chance(0.2) ? '*' : [etag] } as const)
     await this.#send(this.#newWrite(key, { precondition }))
   }
 
@@ -193,7 +253,10 @@ export class Client {
     const { cluster } = this.#world
     const key = this.#world.history.of(bucket.name, name)
     const context = this.#random.chance(0.5) ? this.#contextFor(this.#memory(key)) : null
-    const sent = this.#newWrite(key, { idempotencyKey: `i-${this.name}-${this.#sequence}`, ...(context && { context }) })
+    const sent = this.#newWrite(key, {
+      idempotencyKey: `i-${this.name}-${this.#sequence}`,
+      ...(context && { context }),
+    })
     const through = this.#random.shuffle(cluster.serving).slice(0, this.#random.integer(1, 6))
     tally(this.#world.operations, 'burst with one idempotency key')
     if (this.#idempotent.length < 20) this.#idempotent.push(sent)
@@ -224,7 +287,12 @@ export class Client {
     let cursor: string | null = null
     for (let page = 0; page < 200; page++) {
       const at: string | null = cursor
-      const outcome: ListOutcome | null = await this.#ask(through, 1500, (coordinator) => coordinator.list({ bucket: bucket.name, prefix: '', limit, cursor: at, timeoutMs: 1500 }), `list ${bucket.name}`)
+      const outcome: ListOutcome | null = await this.#ask(
+        through,
+        1500,
+        (coordinator) => coordinator.list({ bucket: bucket.name, prefix: '', limit, cursor: at, timeoutMs: 1500 }),
+        `list ${bucket.name}`,
+      )
       tally(this.#world.operations, `list ${outcome?.type ?? 'broken'}`)
       if (outcome?.type !== 'page') return
       listed.push(...outcome.keys)
@@ -241,7 +309,10 @@ export class Client {
     const n = Math.min(key.settings.n, nodes)
     const own = ownLevels && this.#random.chance(0.3)
     // An acknowledgement at W = 1 stands on one disk.
-    const leastW = this.#world.plan.faults.some((kind) => kind === 'wipe' || kind === 'bit-rot') || this.#world.plan.memory ? Math.min(n, lossesMax + 1) : 1
+    const leastW =
+      this.#world.plan.faults.some((kind) => kind === 'wipe' || kind === 'bit-rot') || this.#world.plan.memory
+        ? Math.min(n, lossesMax + 1)
+        : 1
     const level = (least: number): Level => (this.#random.chance(0.2) ? 'all' : this.#random.integer(least, n + 1))
     return {
       bucket: key.bucket,
@@ -282,7 +353,12 @@ export class Client {
   // ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Null: the connection broke, or no answer came. */
-  async #ask<T>(host: Host, timeoutMs: number, start: (coordinator: Coordinator) => Promise<T>, what: string): Promise<T | null> {
+  async #ask<T>(
+    host: Host,
+    timeoutMs: number,
+    start: (coordinator: Coordinator) => Promise<T>,
+    what: string,
+  ): Promise<T | null> {
     const { cluster, trace, violations } = this.#world
     const { node, process } = host
     if (!node || !process) return null
@@ -297,7 +373,10 @@ export class Client {
         const late = cluster.time.now - startedAt > timeoutMs + PATIENCE_MS
         if (!late) return void cluster.time.after(20, check)
         if (this.#observation.stability.isClearSince(host.name, startedAt - 1000)) {
-          violations.add('G11', `${host.name} never answered ${what}, asked at ${startedAt.toFixed(1)} with ${timeoutMs} ms`)
+          violations.add(
+            'G11',
+            `${host.name} never answered ${what}, asked at ${startedAt.toFixed(1)} with ${timeoutMs} ms`,
+          )
         }
         resolve(null)
       }

@@ -91,7 +91,11 @@ export class Faults {
       case 'slow-disk':
         return this.#disk(kind, { ...NO_DISK_FAULTS, meanMs: 1 + this.#random.exponential(8) }, durationMs)
       case 'lossy-network':
-        return this.#lossy(kind, { dropFrame: 0.02, duplicateFrame: 0.05, reorderFrame: 0.05, delayMsMax: 80 }, durationMs)
+        return this.#lossy(
+          kind,
+          { dropFrame: 0.02, duplicateFrame: 0.05, reorderFrame: 0.05, delayMsMax: 80 },
+          durationMs,
+        )
       case 'resets':
         return this.#lossy(kind, { reset: 0.01 }, durationMs)
       case 'refused-connections':
@@ -143,7 +147,9 @@ export class Faults {
   // ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #down(kind: FaultKind, how: 'reset' | 'silent', powerCut: boolean, durationMs: number): Promise<void> {
-    const host = this.#victim(({ name, process }) => process?.alive === true && (!this.#world.plan.memory || this.losses.mayLose(name)))
+    const host = this.#victim(
+      ({ name, process }) => process?.alive === true && (!this.#world.plan.memory || this.losses.mayLose(name)),
+    )
     if (!host) return
     this.#note(kind, `${host.name} for ${durationMs.toFixed(0)}`)
     this.#end(host, how, powerCut)
@@ -180,7 +186,9 @@ export class Faults {
   async #crashAtIo(durationMs: number): Promise<void> {
     const { plan, history } = this.#world
     const hasVolatile = [...history.keys.values()].some((key) => key.settings.durability === 'memory')
-    const host = this.#victim(({ name, process }) => process?.alive === true && (!hasVolatile || this.losses.mayLose(name)))
+    const host = this.#victim(
+      ({ name, process }) => process?.alive === true && (!hasVolatile || this.losses.mayLose(name)),
+    )
     if (!host || plan.memory) return
     const pattern = this.#random.pick([/./, /sync/, /append/, /rename|remove|sync-directory/])
     let left = this.#random.integer(1, 8)
@@ -392,7 +400,11 @@ export class Faults {
         if (entry.lsn > before.syncedLsn) continue
         const clock = rooms.storage.clockOf(partition)
         for (const { dot } of decodeRecord(entry.bytes).versions) {
-          if (!clock.has(dot)) violations.add('G13', `${host.name} started over damaged bytes without a word, and lacks ${dot.life}-${dot.counter} of ${entry.bucket}/${entry.key}`)
+          if (!clock.has(dot))
+            violations.add(
+              'G13',
+              `${host.name} started over damaged bytes without a word, and lacks ${dot.life}-${dot.counter} of ${entry.bucket}/${entry.key}`,
+            )
         }
       }
     }
@@ -425,7 +437,8 @@ export class Faults {
 
   #canLoseRecord(key: KeyHistory): boolean {
     const { cluster } = this.#world
-    if (key.suspended || key.settings.durability === 'memory' || cluster.serving.length < cluster.hosts.length) return false
+    if (key.suspended || key.settings.durability === 'memory' || cluster.serving.length < cluster.hosts.length)
+      return false
     if (cluster.hosts.some(({ node }) => (node?.rooms?.storage.hints.get(key).length ?? 0) > 0)) return false
     const homes = homesOf(cluster, key)
     return homes.length > 1 && homes.every((home) => this.#holdsOnlyLasting(home, key))

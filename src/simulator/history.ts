@@ -128,7 +128,14 @@ export class KeyHistory {
     let write = this.writeOf(version)
     if (!write && version.content === null) {
       // A deletion's value names nobody: it is known by its dot alone.
-      write = new WriteRecord({ id: `deletion ${formatDot(version.dot)}`, kind: 'delete', startedAt: now, ttlMs: null, context: null, tagged: false })
+      write = new WriteRecord({
+        id: `deletion ${formatDot(version.dot)}`,
+        kind: 'delete',
+        startedAt: now,
+        ttlMs: null,
+        context: null,
+        tagged: false,
+      })
       write.fate = 'unknown'
       this.writes.push(write)
     }
@@ -164,7 +171,10 @@ export class History {
   readonly #settingsOf: (bucket: string) => BucketSettings
   readonly #partitionOf: (bucket: string, key: string) => PartitionId
 
-  constructor(settingsOf: (bucket: string) => BucketSettings, partitionOf: (bucket: string, key: string) => PartitionId) {
+  constructor(
+    settingsOf: (bucket: string) => BucketSettings,
+    partitionOf: (bucket: string, key: string) => PartitionId,
+  ) {
     this.#settingsOf = settingsOf
     this.#partitionOf = partitionOf
   }
@@ -173,7 +183,12 @@ export class History {
     const name = `${bucket}/${key}`
     let known = this.keys.get(name)
     if (!known) {
-      known = new KeyHistory({ bucket, key, partition: this.#partitionOf(bucket, key), settings: this.#settingsOf(bucket) })
+      known = new KeyHistory({
+        bucket,
+        key,
+        partition: this.#partitionOf(bucket, key),
+        settings: this.#settingsOf(bucket),
+      })
       this.keys.set(name, known)
     }
     return known

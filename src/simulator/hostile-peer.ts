@@ -12,7 +12,12 @@ import { SimulatedProcess } from './simulated-process.ts'
 const PEER_PORT = 7481
 const STAY_MS = 400
 
-export async function attack(cluster: SimulatedCluster, random: SeededRandom, plan: SeedPlan, target: Host): Promise<void> {
+export async function attack(
+  cluster: SimulatedCluster,
+  random: SeededRandom,
+  plan: SeedPlan,
+  target: Host,
+): Promise<void> {
   const process = new SimulatedProcess(cluster.time, 'intruder')
   const transport = cluster.network.transport('intruder', process)
   const rounds = random.integer(1, 5)

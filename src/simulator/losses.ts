@@ -76,5 +76,9 @@ export class Losses {
 }
 
 function heldAt(storage: Storage, key: KeyHistory): string {
-  return recordAt(storage, key)?.versions.map(({ dot }) => formatDot(dot)).join() ?? ''
+  return (
+    recordAt(storage, key)
+      ?.versions.map(({ dot }) => formatDot(dot))
+      .join() ?? ''
+  )
 }

@@ -5,7 +5,16 @@ import type { SeededRandom } from './seeded-random.ts'
 export type Cut = readonly [from: string, to: string]
 
 function between(as: readonly string[], bs: readonly string[]): Cut[] {
-  return as.flatMap((a) => bs.flatMap((b): Cut[] => (a === b ? [] : [[a, b], [b, a]])))
+  return as.flatMap((a) =>
+    bs.flatMap((b): Cut[] =>
+      a === b
+        ? []
+        : [
+            [a, b],
+            [b, a],
+          ],
+    ),
+  )
 }
 
 export function isolate(random: SeededRandom, hosts: readonly string[]): Cut[] {

@@ -15,7 +15,7 @@ import { checkIntact } from './checkers/intact.ts'
 import { checkReadReceipt, checkWriteReceipt } from './checkers/receipts.ts'
 import { checkSiblings } from './checkers/siblings.ts'
 import { homesOf } from './holdings.ts'
-import { type KeyHistory, type WriteRecord } from './history.ts'
+import type { KeyHistory, WriteRecord } from './history.ts'
 import type { ObservedFailure, ObservedRead, ObservedWrite } from './observed.ts'
 import { Stability } from './stability.ts'
 import { tally, type World } from './world.ts'
@@ -56,7 +56,9 @@ export class Observation {
   /** What holds for the key now, before an operation on it begins. */
   before(key: KeyHistory): Pick<ObservedRead, 'startedAt' | 'fillingAtStart' | 'strictAtStart' | 'toldAtStart'> {
     const { cluster } = this.#world
-    const filling = homesOf(cluster, key).filter((home) => cluster.host(home).node?.rooms?.filling.isFilling(key.partition))
+    const filling = homesOf(cluster, key).filter((home) =>
+      cluster.host(home).node?.rooms?.filling.isFilling(key.partition),
+    )
     return {
       startedAt: cluster.time.now,
       fillingAtStart: new Set(filling),
@@ -100,7 +102,11 @@ export class Observation {
       }
       key.noteAcknowledged(write, outcome.version, endedAt, outcome.receipt.required)
       write.lastEndedAt = Math.max(write.lastEndedAt, endedAt)
-    } else this.#world.violations.add('G7', `${key.name}: ${formatDot(outcome.version)} was acknowledged at ${startedAt} and never sent`)
+    } else
+      this.#world.violations.add(
+        'G7',
+        `${key.name}: ${formatDot(outcome.version)} was acknowledged at ${startedAt} and never sent`,
+      )
     checkWriteReceipt(this.#world, judged)
     this.durability.check(judged)
     checkAnsweredContext(this.#world, judged)

@@ -1,7 +1,16 @@
 // One operation as its client saw it, with what was true when it began: what the checkers are given. Types only.
 
 import type { DotSet } from '../core/causality/dot-set.ts'
-import type { Deleted, DeleteOptions, Failure, Found, GetOptions, NotFound, PutOptions, Stored } from '../coordinator/operations.ts'
+import type {
+  Deleted,
+  DeleteOptions,
+  Failure,
+  Found,
+  GetOptions,
+  NotFound,
+  PutOptions,
+  Stored,
+} from '../coordinator/operations.ts'
 import type { KeyHistory, WriteRecord } from './history.ts'
 
 interface Observed {

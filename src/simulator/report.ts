@@ -13,8 +13,14 @@ export class Report {
     const results = this.#results
     const sum = (of: (result: SeedResult) => number): number => results.reduce((total, result) => total + of(result), 0)
     const lines = [
-      ...table('operations', results.map(({ operations }) => operations)),
-      ...table('faults', results.map(({ faults }) => faults)),
+      ...table(
+        'operations',
+        results.map(({ operations }) => operations),
+      ),
+      ...table(
+        'faults',
+        results.map(({ faults }) => faults),
+      ),
       `${results.length} seeds, ${sum((r) => r.operationCount)} operations, ${sum((r) => r.faultCount)} faults, ${Math.round(sum((r) => r.simulatedMs) / 1000)} simulated seconds, ${sum((r) => r.events)} events`,
       `least in one seed: ${least(results.map((r) => r.operationCount))} operations, ${least(results.map((r) => r.faultCount))} faults`,
       ...this.#violations(),
@@ -36,9 +42,15 @@ export class Report {
 
 function table(title: string, counts: readonly Readonly<Record<string, number>>[]): string[] {
   const totals = new Map<string, number>()
-  for (const count of counts) for (const [name, value] of Object.entries(count)) totals.set(name, (totals.get(name) ?? 0) + value)
+  for (const count of counts)
+    for (const [name, value] of Object.entries(count)) totals.set(name, (totals.get(name) ?? 0) + value)
   const width = Math.max(0, ...[...totals.keys()].map(({ length }) => length))
-  return [title, ...[...totals].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `  ${name.padEnd(width)} ${String(value).padStart(8)}`)]
+  return [
+    title,
+    ...[...totals]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => `  ${name.padEnd(width)} ${String(value).padStart(8)}`),
+  ]
 }
 
 function least(values: readonly number[]): number {

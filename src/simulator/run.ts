@@ -69,7 +69,14 @@ class SeedRun {
     const offsets = new Map<string, ClockSettings>()
     const clockOf = (host: string): ClockSettings => {
       let settings = offsets.get(host)
-      if (!settings) offsets.set(host, (settings = { offsetMs: (2 * clocks.next() - 1) * plan.clockOffsetMsMax, drift: (2 * clocks.next() - 1) * 1e-4 }))
+      if (!settings)
+        offsets.set(
+          host,
+          (settings = {
+            offsetMs: (2 * clocks.next() - 1) * plan.clockOffsetMsMax,
+            drift: (2 * clocks.next() - 1) * 1e-4,
+          }),
+        )
       return settings
     }
     const cluster: SimulatedCluster = new SimulatedCluster({
@@ -148,7 +155,10 @@ class SeedRun {
     const { cluster, violations } = this.#world
     cluster.startAll()
     if (!(await cluster.untilServing(30_000))) {
-      violations.add('forming', `the cluster does not form: ${cluster.hosts.map(({ name, node, fatal }) => `${name} ${fatal ?? node?.rooms?.membership.waitingFor ?? ''}`).join('; ')}`)
+      violations.add(
+        'forming',
+        `the cluster does not form: ${cluster.hosts.map(({ name, node, fatal }) => `${name} ${fatal ?? node?.rooms?.membership.waitingFor ?? ''}`).join('; ')}`,
+      )
       throw new Error('no cluster')
     }
     for (const { name, settings } of this.#plan.buckets) {
@@ -167,7 +177,8 @@ class SeedRun {
     const { cluster } = this.#world
     const { operationsMin, faultsMin } = this.#plan
     const limit = cluster.time.now + ACTIVE_MS_MAX
-    const enough = (): boolean => (this.#operationCount >= operationsMin && this.#faults.count >= faultsMin) || cluster.time.now > limit
+    const enough = (): boolean =>
+      (this.#operationCount >= operationsMin && this.#faults.count >= faultsMin) || cluster.time.now > limit
     let left = this.#clients.length + 1
     const done = (): void => void left--
     for (const client of this.#clients) void client.run(enough).then(done)
@@ -205,7 +216,10 @@ class SeedRun {
   async #judge(): Promise<void> {
     const { cluster } = this.#world
     checkStored(this.#world, this.#observation)
-    const through = cluster.hosts.length <= 3 ? cluster.hosts : [0, 1, 2].map((i) => cluster.hosts[(this.#plan.seed + i) % cluster.hosts.length])
+    const through =
+      cluster.hosts.length <= 3
+        ? cluster.hosts
+        : [0, 1, 2].map((i) => cluster.hosts[(this.#plan.seed + i) % cluster.hosts.length])
     for (const host of through) if (host?.serving) await this.#readAll('quorum', host.name)
     for (const host of cluster.hosts) {
       const rooms = host.node?.rooms
@@ -224,9 +238,15 @@ class SeedRun {
       const startedAt = cluster.time.now
       let outcome: GetOutcome
       try {
-        outcome = await cluster.time.settle(node.coordinator.get({ bucket: key.bucket, key: key.key, r, timeoutMs: 5000 }), 20_000)
+        outcome = await cluster.time.settle(
+          node.coordinator.get({ bucket: key.bucket, key: key.key, r, timeoutMs: 5000 }),
+          20_000,
+        )
       } catch (error) {
-        this.#world.violations.add('G11', `a read of ${key.name} through ${host.name} has no end: ${describeError(error)}`)
+        this.#world.violations.add(
+          'G11',
+          `a read of ${key.name} through ${host.name} has no end: ${describeError(error)}`,
+        )
         continue
       }
       tally(this.#world.operations, `final get ${outcome.type}`)
@@ -236,8 +256,11 @@ class SeedRun {
 
   #logger(host: string, trace: (event: string) => void): Logger {
     const say = (level: string, fields: object, message: string): void => {
-      trace(`${host} ${level} ${message} ${JSON.stringify(fields, (_name, value: unknown) => (value instanceof Error ? describeError(value) : value))}`)
-      if (message === 'background work failed') this.#world.violations.add('crash', `${host}: ${message} ${JSON.stringify(fields)}`)
+      trace(
+        `${host} ${level} ${message} ${JSON.stringify(fields, (_name, value: unknown) => (value instanceof Error ? describeError(value) : value))}`,
+      )
+      if (message === 'background work failed')
+        this.#world.violations.add('crash', `${host}: ${message} ${JSON.stringify(fields)}`)
     }
     return {
       debug: () => {},

@@ -91,7 +91,8 @@ export function planOf(seed: number): SeedPlan {
   const healing = healingOf(random, destructive)
   const sloppyAllowed = healing.handoff && !random.chance(0.15)
   const buckets = bucketsOf(random, nodes, { destructive, sloppyAllowed, memory })
-  const lossesMax = Math.min(...buckets.map(({ settings }) => quorumInForce(settings.w, Math.min(settings.n, nodes)))) - 1
+  const lossesMax =
+    Math.min(...buckets.map(({ settings }) => quorumInForce(settings.w, Math.min(settings.n, nodes)))) - 1
   const faults = faultsOf(random, { destructive, memory, healing, lossesMax })
   return {
     seed,
@@ -101,7 +102,12 @@ export function planOf(seed: number): SeedPlan {
     secrets: random.chance(0.2) ? ['old secret of the simulated cluster', 'another one'] : [],
     buckets,
     healing,
-    habits: ['session', ...Array.from({ length: random.integer(3, 6) }, () => random.pick<Habit>(['session', 'careful', 'careful', 'blind', 'stale', 'latest']))],
+    habits: [
+      'session',
+      ...Array.from({ length: random.integer(3, 6) }, () =>
+        random.pick<Habit>(['session', 'careful', 'careful', 'blind', 'stale', 'latest']),
+      ),
+    ],
     skew: random.pick([0.5, 1, 1.5]),
     faults,
     meanFaultIntervalMs: random.pick([600, 1000, 1500]),
@@ -150,9 +156,15 @@ function bucketsOf(
     const leastW = destructive ? Math.min(2, inForce) : 1
     const w = random.integer(leastW, inForce + 1)
     // Mostly overlapping quorums, where there is something to be said about freshness.
-    const r: Level = random.chance(0.7) ? Math.min(inForce, inForce - w + 1 + random.integer(0, 2)) : random.pick<Level>(['one', 'quorum', 'all'])
+    const r: Level = random.chance(0.7)
+      ? Math.min(inForce, inForce - w + 1 + random.integer(0, 2))
+      : random.pick<Level>(['one', 'quorum', 'all'])
     const conflict = random.chance(0.7) ? 'siblings' : 'lww'
-    buckets.push({ name: 'varied', settings: { ...DEFAULT_BUCKET, n, r, w, sloppy: sloppyAllowed && random.chance(0.5), conflict }, keys: keys('v') })
+    buckets.push({
+      name: 'varied',
+      settings: { ...DEFAULT_BUCKET, n, r, w, sloppy: sloppyAllowed && random.chance(0.5), conflict },
+      keys: keys('v'),
+    })
   }
   if (!memory && random.chance(0.25)) {
     buckets.push({ name: 'volatile', settings: { ...DEFAULT_BUCKET, durability: 'memory', sloppy }, keys: keys('m') })
@@ -170,7 +182,8 @@ function faultsOf(
       if (kind === 'old-disk' && !random.chance(0.3)) return false
       return destructive && lossesMax > 0 && !(memory && kind !== 'lost-record')
     }
-    if (memory && ['power-cut', 'crash-at-io', 'slow-disk', 'failed-sync', 'full-disk', 'restart-all'].includes(kind)) return false
+    if (memory && ['power-cut', 'crash-at-io', 'slow-disk', 'failed-sync', 'full-disk', 'restart-all'].includes(kind))
+      return false
     if (memory && kind === 'kill') return lossesMax > 0
     if (kind === 'clock-jump') return random.chance(0.2)
     if (kind === 'repair-now') return healing.antiEntropy
@@ -178,7 +191,8 @@ function faultsOf(
   })
   const wanted = Math.min(possible.length, random.integer(5, 12))
   const chosen = random.shuffle(possible).slice(0, wanted)
-  for (const kind of possible) if (DESTRUCTIVE.has(kind) && kind !== 'old-disk' && !chosen.includes(kind) && random.chance(0.5)) chosen.push(kind)
+  for (const kind of possible)
+    if (DESTRUCTIVE.has(kind) && kind !== 'old-disk' && !chosen.includes(kind) && random.chance(0.5)) chosen.push(kind)
   // Something must always be possible, whatever state the cluster is in.
   if (!chosen.includes('isolate')) chosen.push('isolate')
   return chosen

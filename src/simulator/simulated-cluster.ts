@@ -3,7 +3,14 @@
 
 import { QuorateNode } from '../node/node.ts'
 import type { Storage } from '../storage/storage.ts'
-import { DEFAULT_HEALING, DEFAULT_LIMITS, DEFAULT_TIMINGS, type Healing, type NodeLimits, type NodeTimings } from '../node/options.ts'
+import {
+  DEFAULT_HEALING,
+  DEFAULT_LIMITS,
+  DEFAULT_TIMINGS,
+  type Healing,
+  type NodeLimits,
+  type NodeTimings,
+} from '../node/options.ts'
 import { SILENT_LOGGER, type Logger } from '../telemetry/log.ts'
 import { SimulatedNetwork } from './network.ts'
 import { SeededRandom } from './seeded-random.ts'
@@ -90,7 +97,10 @@ export class SimulatedCluster {
     this.network = new SimulatedNetwork({ time: this.time, random: this.random.fork('network'), trace })
     this.hosts = Array.from({ length: options.nodes }, (_, i): Host => {
       const name = `node-${i}`
-      const disk = new SimulatedDisk({ random: this.random.fork(`disk ${name}`), trace: (event) => trace(`${name} ${event}`) })
+      const disk = new SimulatedDisk({
+        random: this.random.fork(`disk ${name}`),
+        trace: (event) => trace(`${name} ${event}`),
+      })
       return { name, disk, process: null, node: null, serving: false, fatal: null, starts: 0, departed: [] }
     })
   }

@@ -46,7 +46,8 @@ async function registries(): Promise<{ members: Member[]; time: { ms: number } }
   return { members, time }
 }
 
-const versionsOf = (members: readonly Member[]): number[] => members.map(({ registry }) => registry.settingsOf('b').version)
+const versionsOf = (members: readonly Member[]): number[] =>
+  members.map(({ registry }) => registry.settingsOf('b').version)
 
 test('settled with everybody, it is the same everywhere', async () => {
   const { members } = await registries()
@@ -65,7 +66,10 @@ test('while it is being settled nothing is built on it', async () => {
 
 test('where somebody holds keys it is fixed, and everybody serves on at once', async () => {
   const { members } = await registries()
-  await members[2]!.home.receive({ partition: 3, bucket: 'b', key: 'k' }, write(version({ life: A, counter: 1 }, 'value')))
+  await members[2]!.home.receive(
+    { partition: 3, bucket: 'b', key: 'k' },
+    write(version({ life: A, counter: 1 }, 'value')),
+  )
   expect(await members[0]!.registry.change('b', { n: 2 })).toEqual({ type: 'bucket-fixed', property: 'n' })
   expect(versionsOf(members)).toEqual([0, 0, 0])
 })

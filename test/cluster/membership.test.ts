@@ -20,7 +20,9 @@ const [X, Y, Z] = [identity('x', '1'), identity('y', '2'), identity('z', '3')]
 const TABLE = MemberTable.founded('00000000-0000-4000-8000-000000000000', TERMS, [X, Y, Z])
 const NEW_X = identity('x', '9')
 
-async function newcomer(linked: readonly string[]): Promise<{ membership: Membership; time: { ms: number }; fatal: string[]; storage: Storage }> {
+async function newcomer(
+  linked: readonly string[],
+): Promise<{ membership: Membership; time: { ms: number }; fatal: string[]; storage: Storage }> {
   const [home] = await memoryHomes(['x', 'y', 'z'])
   const time = { ms: 0 }
   const fatal: string[] = []
@@ -69,7 +71,11 @@ test('a table that comes when the disk has failed stops the node, and throws at 
   await membership.takePlace(false)
   await storage.close()
   const moved = MemberTable.founded(TABLE.clusterId, TERMS, [NEW_X, Y, { ...Z, peerAddress: 'elsewhere:1' }])
-  const later = new MemberTable(moved.clusterId, TERMS, moved.members.map((member) => ({ ...member, generation: 2 })))
+  const later = new MemberTable(
+    moved.clusterId,
+    TERMS,
+    moved.members.map((member) => ({ ...member, generation: 2 })),
+  )
   expect(() => membership.receive(Y, { type: 'formed', table: later })).not.toThrow(QuorateError)
   expect(fatal).toHaveLength(1)
 })

@@ -17,12 +17,14 @@ export function clockContract(name: string, subject: () => ClockSubject): void {
       for (const delayMs of [0, 1, 7.5, 30]) {
         const started = clock.monotonic()
         let runs = 0
-        await settle(new Promise<void>((resolve) => {
-          clock.after(delayMs, () => {
-            runs++
-            resolve()
-          })
-        }))
+        await settle(
+          new Promise<void>((resolve) => {
+            clock.after(delayMs, () => {
+              runs++
+              resolve()
+            })
+          }),
+        )
         expect(clock.monotonic() - started).toBeGreaterThanOrEqual(delayMs - 0.002)
         await settle(sleep(clock, 5))
         expect(runs).toBe(1)

@@ -48,11 +48,13 @@ export function transportContract(name: string, subject: () => TransportSubject)
       test(what, async () => {
         const world = subject()
         const accepted: End[] = []
-        const listener = await world.settle(world.server.listen(world.address, (connection) => {
-          const end = watch(connection)
-          accepted.push(end)
-          onAccept(end)
-        }))
+        const listener = await world.settle(
+          world.server.listen(world.address, (connection) => {
+            const end = watch(connection)
+            accepted.push(end)
+            onAccept(end)
+          }),
+        )
         const near = watch(await world.settle(world.client.connect(listener.address, 1000)))
         await world.until(() => accepted.length === 1)
         const far = accepted[0]
@@ -79,12 +81,16 @@ export function transportContract(name: string, subject: () => TransportSubject)
       expect(near.received().toString()).toBe(back)
     })
 
-    check('delivers what the acceptor said at once', async (near, _far, world) => {
-      await world.until(() => near.received().length === 7)
-      expect(near.received().toString()).toBe('welcome')
-    }, (far) => {
-      far.connection.write(Buffer.from('welcome'))
-    })
+    check(
+      'delivers what the acceptor said at once',
+      async (near, _far, world) => {
+        await world.until(() => near.received().length === 7)
+        expect(near.received().toString()).toBe('welcome')
+      },
+      (far) => {
+        far.connection.write(Buffer.from('welcome'))
+      },
+    )
 
     check('close is heard on both sides, once', async (near, far, world) => {
       near.connection.close()
@@ -137,7 +143,9 @@ export function transportContract(name: string, subject: () => TransportSubject)
     test('an address that is taken cannot be bound, and can after it was freed', async () => {
       const world = subject()
       const listener = await world.settle(world.server.listen(world.address, () => {}))
-      await expect(world.settle(world.server.listen(listener.address, () => {}))).rejects.toMatchObject({ code: 'EADDRINUSE' })
+      await expect(world.settle(world.server.listen(listener.address, () => {}))).rejects.toMatchObject({
+        code: 'EADDRINUSE',
+      })
       await world.settle(listener.close())
       const again = await world.settle(world.server.listen(listener.address, () => {}))
       expect(again.address).toBe(listener.address)

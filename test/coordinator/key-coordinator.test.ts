@@ -30,7 +30,10 @@ const PUT = {
 } satisfies PutOptions
 
 /** A storage is replaced whenever `replacedIn` names the round that is under way; all homes answer as `answer` says. */
-async function putWhile(replacedIn: (round: number) => boolean, answer: (round: number) => WriteAnswer): Promise<PutOutcome> {
+async function putWhile(
+  replacedIn: (round: number) => boolean,
+  answer: (round: number) => WriteAnswer,
+): Promise<PutOutcome> {
   const homes = await memoryHomes(['x', 'y', 'z'])
   const { directory } = homes[0]!
   let asked = 0
@@ -65,16 +68,31 @@ async function putWhile(replacedIn: (round: number) => boolean, answer: (round: 
 }
 
 test('acknowledgements of a replaced storage are asked for again', async () =>
-  expect((await putWhile((round) => round === 1, () => WRITTEN)).type).toBe('stored'))
+  expect(
+    (
+      await putWhile(
+        (round) => round === 1,
+        () => WRITTEN,
+      )
+    ).type,
+  ).toBe('stored'))
 
 test('a write that was met once is never called "not applied", whatever a later round hears', async () => {
   const refused: WriteAnswer = { type: 'refused', reason: 'too-many-siblings' }
-  const outcome = await putWhile((round) => round === 1, (round) => (round === 1 ? WRITTEN : refused))
+  const outcome = await putWhile(
+    (round) => round === 1,
+    (round) => (round === 1 ? WRITTEN : refused),
+  )
   expect(outcome).toMatchObject({ type: 'quorum-not-met', outcome: 'unknown' })
 })
 
 test('where a storage is replaced in every round there is no acknowledgement to give', async () =>
-  expect(await putWhile(() => true, () => WRITTEN)).toMatchObject({ type: 'quorum-not-met', outcome: 'unknown' }))
+  expect(
+    await putWhile(
+      () => true,
+      () => WRITTEN,
+    ),
+  ).toMatchObject({ type: 'quorum-not-met', outcome: 'unknown' }))
 
 test('a retry under a context that has seen the first attempt does not take the value away', async () => {
   const cluster = new SimulatedCluster({ seed: 1, nodes: 3, partitions: 4 })
@@ -92,5 +110,7 @@ test('a retry under a context that has seen the first attempt does not take the 
   expect(retried.type).toBe('quorum-not-met')
   expect((await cluster.time.settle(coordinator.put({ ...options, context }))).type).toBe('stored')
   const found = await cluster.time.settle(coordinator.get(PUT))
-  expect(found.type === 'found' && found.versions.map(({ dot }) => dot)).toEqual([first.type === 'stored' && first.version])
+  expect(found.type === 'found' && found.versions.map(({ dot }) => dot)).toEqual([
+    first.type === 'stored' && first.version,
+  ])
 })

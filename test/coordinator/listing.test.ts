@@ -15,7 +15,9 @@ function honest({ partition, after, limit }: ListAsk): ListReply {
   const places = KEYS.map((key) => ({ hash: keyHash('b', key), key }))
     .filter(({ hash }) => partitionOfHash(hash, PARTITIONS) === partition >> 4)
     .map(({ hash, key }) => ({ hash: hexOf(hash), key, digest: 'd', live: true }))
-    .filter((place) => after === null || place.hash > after.hash || (place.hash === after.hash && place.key > after.key))
+    .filter(
+      (place) => after === null || place.hash > after.hash || (place.hash === after.hash && place.key > after.key),
+    )
     .sort((a, b) => (a.hash < b.hash ? -1 : 1))
   return { type: 'list', filling: false, keys: places.slice(0, limit), more: places.length > limit }
 }
@@ -32,9 +34,11 @@ async function listed(limit: number, answer: (member: string, ask: ListAsk) => L
   return list(parts as ListingParts, { bucket: 'b', prefix: '', limit, cursor: null, timeoutMs: 1000 })
 }
 
-const sorted = (outcome: ListOutcome): readonly string[] => (outcome.type === 'page' ? outcome.keys.toSorted() : [outcome.type])
+const sorted = (outcome: ListOutcome): readonly string[] =>
+  outcome.type === 'page' ? outcome.keys.toSorted() : [outcome.type]
 
-test('homes that agree are believed', async () => expect(sorted(await listed(10, (_, ask) => honest(ask)))).toEqual(KEYS))
+test('homes that agree are believed', async () =>
+  expect(sorted(await listed(10, (_, ask) => honest(ask)))).toEqual(KEYS))
 
 const MADE_UP: readonly [string, (reply: ListReply) => ListReply][] = [
   ['is cut short before its first key', (reply) => ({ ...reply, keys: [], more: true })],

@@ -7,7 +7,14 @@ import type { ReadAnswer, Replicas } from '../../src/coordinator/replicas.ts'
 import { SimulatedProcess } from '../../src/simulator/simulated-process.ts'
 import { VirtualTime } from '../../src/simulator/virtual-clock.ts'
 
-const EMPTY: ReadAnswer = { type: 'answered', view: null, same: false, missing: DotSet.empty(), filling: false, time: 1 }
+const EMPTY: ReadAnswer = {
+  type: 'answered',
+  view: null,
+  same: false,
+  missing: DotSet.empty(),
+  filling: false,
+  time: 1,
+}
 
 async function verdictWhere(hangs: (member: string) => boolean): Promise<[string, number]> {
   const time = new VirtualTime()

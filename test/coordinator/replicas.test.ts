@@ -26,7 +26,10 @@ const WRITTEN: WriteReply = {
 }
 const EMPTY: ReadReply = { type: 'read', digest: 'none', view: null, missing: null, filling: false }
 
-async function replicasWith(reply: WriteReply | ReadReply | Refusal, settingsVersion = 0): Promise<{ replicas: Replicas; asked: Request[] }> {
+async function replicasWith(
+  reply: WriteReply | ReadReply | Refusal,
+  settingsVersion = 0,
+): Promise<{ replicas: Replicas; asked: Request[] }> {
   const [home] = await memoryHomes(['x', 'y', 'z'], { bucket: DEFAULT_BUCKET, version: settingsVersion })
   const { directory, replica, storage } = home!
   const asked: Request[] = []
@@ -56,7 +59,8 @@ async function written(reply: WriteReply | Refusal, settingsVersion?: number): P
   return replicas.write('y', { name: keyIn(home!.directory, 1), view, intent: 'client', durable: true }, null, 1000)
 }
 
-test('an acknowledgement is one', async () => expect(await written(WRITTEN)).toMatchObject({ type: 'written', refused: [] }))
+test('an acknowledgement is one', async () =>
+  expect(await written(WRITTEN)).toMatchObject({ type: 'written', refused: [] }))
 
 test('garbled fields are a failure, for the write may have been taken', async () => {
   expect(await written({ ...WRITTEN, context: Buffer.from('garbage') })).toEqual({ type: 'failed' })

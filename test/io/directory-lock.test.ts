@@ -25,7 +25,9 @@ async function holder(): Promise<{ child: ChildProcess; word: string }> {
     lockDirectory(${JSON.stringify(path)}).then(() => { console.log('locked'); setInterval(() => {}, 1000) }, (e) => { console.log(e.code); process.exit() })`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
-  const word = await new Promise<string>((resolve) => child.stdout?.once('data', (data: Buffer) => resolve(data.toString().trim())))
+  const word = await new Promise<string>((resolve) =>
+    child.stdout?.once('data', (data: Buffer) => resolve(data.toString().trim())),
+  )
   return { child, word }
 }
 

@@ -44,7 +44,9 @@ describe('the peer port', () => {
   test('turns strangers away shortly', async () => {
     const { listener, accepted } = await listening()
     expect(await knock(listener.address, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n')).toMatch(/^HTTP\/1.1 426 /)
-    expect(await knock(listener.address, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')).toMatch(/^HTTP\/1.1 426 /)
+    expect(
+      await knock(listener.address, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'),
+    ).toMatch(/^HTTP\/1.1 426 /)
     expect(await knock(listener.address, '\x16\x03\x01\x02\x00garbage\r\n\r\n')).toMatch(/^HTTP\/1.1 400 /)
     expect(await knock(listener.address, 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n')).toMatch(/^HTTP\/1.1 405 /)
     expect(accepted).toEqual([])
@@ -69,7 +71,9 @@ describe('the peer port', () => {
     cleanups.push(() => new Promise((resolve) => server.close(() => resolve())))
     const bound = server.address()
     const port = bound !== null && typeof bound === 'object' ? bound.port : 0
-    await expect(new SocketTransport().connect(`127.0.0.1:${port}`, 1000)).rejects.toMatchObject({ code: 'unreachable' })
+    await expect(new SocketTransport().connect(`127.0.0.1:${port}`, 1000)).rejects.toMatchObject({
+      code: 'unreachable',
+    })
   })
 
   test('a server that never answers is unreachable in time', async () => {
@@ -91,12 +95,24 @@ describe('links over sockets', () => {
     const start = async (name: string): Promise<PeerLinks> => {
       const clock = new SystemClock()
       const links: PeerLinks = new PeerLinks({
-        clock, transport: new SocketTransport(), random: new OsRandom(), logger: SILENT_LOGGER,
-        listenAddress: '127.0.0.1:0', seeds: [], secrets: ['secret'], schedule: endOfTurn,
+        clock,
+        transport: new SocketTransport(),
+        random: new OsRandom(),
+        logger: SILENT_LOGGER,
+        listenAddress: '127.0.0.1:0',
+        seeds: [],
+        secrets: ['secret'],
+        schedule: endOfTurn,
         hooks: {
           localHello: () => ({
-            version: 1, name, storage: `storage-of-${name}`, peerAddress: links.address, clientAddress: '', clusterId: null,
-            clusterName: 'test', table: new Uint8Array(0),
+            version: 1,
+            name,
+            storage: `storage-of-${name}`,
+            peerAddress: links.address,
+            clientAddress: '',
+            clusterId: null,
+            clusterName: 'test',
+            table: new Uint8Array(0),
           }),
           admit: () => ({ accept: true }),
           onHello: () => {},
@@ -120,8 +136,10 @@ describe('links over sockets', () => {
     a.membersChanged()
     await vi.waitUntil(() => a.reachable('b') && b.reachable('a'))
     const sizes = [0, 1, 1000, 100_000, 16 * 1024 * 1024]
-    const answers = await Promise.all(sizes.map((size) => a.request('b', write({ view: new Uint8Array(size) }), { budgetMs: 5000 })))
-    expect(answers.map(({ reply }) => reply.type === 'write' ? reply.siblings : -1)).toEqual(sizes)
+    const answers = await Promise.all(
+      sizes.map((size) => a.request('b', write({ view: new Uint8Array(size) }), { budgetMs: 5000 })),
+    )
+    expect(answers.map(({ reply }) => (reply.type === 'write' ? reply.siblings : -1))).toEqual(sizes)
     await b.close()
     await vi.waitUntil(() => !a.reachable('b'))
   })

@@ -11,19 +11,22 @@ function readAll(reader: FrameReader): string[] {
 describe('framing', () => {
   test('gives the same frames however the stream is cut', () => {
     const bodies = fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { minLength: 1, maxLength: 20 })
-    fc.assert(fc.property(bodies, fc.array(fc.nat(6000), { maxLength: 30 }), (frames, cuts) => {
-      const stream = joinFrames(frames)
-      const reader = new FrameReader()
-      const read: string[] = []
-      let from = 0
-      for (const cut of [...cuts.filter((at) => at < stream.length).sort((a, b) => a - b), stream.length]) {
-        reader.push(stream.slice(from, cut))
-        from = cut
-        read.push(...readAll(reader))
-      }
-      expect(read).toEqual(frames.map((body) => Buffer.from(body).toString('hex')))
-      expect(reader.bufferedBytes).toBe(0)
-    }), { numRuns: 500 })
+    fc.assert(
+      fc.property(bodies, fc.array(fc.nat(6000), { maxLength: 30 }), (frames, cuts) => {
+        const stream = joinFrames(frames)
+        const reader = new FrameReader()
+        const read: string[] = []
+        let from = 0
+        for (const cut of [...cuts.filter((at) => at < stream.length).sort((a, b) => a - b), stream.length]) {
+          reader.push(stream.slice(from, cut))
+          from = cut
+          read.push(...readAll(reader))
+        }
+        expect(read).toEqual(frames.map((body) => Buffer.from(body).toString('hex')))
+        expect(reader.bufferedBytes).toBe(0)
+      }),
+      { numRuns: 500 },
+    )
   })
 
   test('takes a frame that drips in byte by byte, between large chunks', () => {

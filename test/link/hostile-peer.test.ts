@@ -30,15 +30,27 @@ async function stranger(world: World, to: string): Promise<Stranger> {
     closed = true
   }
   return {
-    connection, heard, closed: () => closed,
+    connection,
+    heard,
+    closed: () => closed,
     say: (...frames) => void connection.write(joinFrames(frames.map(encodeFrame))),
   }
 }
 
 function hello(overrides: Partial<HelloFrame> = {}): HelloFrame {
   return {
-    type: 'hello', version: 1, name: 'stranger', to: null, storage: 's', peerAddress: 'stranger:7481', clientAddress: '',
-    clusterId: null, clusterName: 'test', nonce: new Uint8Array(24).fill(9), table: new Uint8Array(0), ...overrides,
+    type: 'hello',
+    version: 1,
+    name: 'stranger',
+    to: null,
+    storage: 's',
+    peerAddress: 'stranger:7481',
+    clientAddress: '',
+    clusterId: null,
+    clusterName: 'test',
+    nonce: new Uint8Array(24).fill(9),
+    table: new Uint8Array(0),
+    ...overrides,
   }
 }
 
@@ -54,14 +66,31 @@ describe('a stranger', () => {
     ['an impossible length', Buffer.from([0xff, 0xff, 0xff, 0xff])],
     ['a frame that is no MessagePack', Buffer.from([3, 0, 0, 0, 0xc1, 0xc1, 0xc1])],
     ['deep nesting', Buffer.concat([Buffer.from([0, 0, 1, 0]), Buffer.alloc(65_536, 0x91)])],
-    ['a request before the handshake', Buffer.from(joinFrames([encodeFrame({
-      type: 'request', id: 1, budgetMs: 1, time: 1, trace: null, request: write(),
-    })]))],
+    [
+      'a request before the handshake',
+      Buffer.from(
+        joinFrames([
+          encodeFrame({
+            type: 'request',
+            id: 1,
+            budgetMs: 1,
+            time: 1,
+            trace: null,
+            request: write(),
+          }),
+        ]),
+      ),
+    ],
   ] as const) {
     test(`that sends ${what} gets a goodbye and is closed`, async () => {
       const world = new World()
       let handled = 0
-      const node = await alone(world, { handler: () => { handled++; return stored() } })
+      const node = await alone(world, {
+        handler: () => {
+          handled++
+          return stored()
+        },
+      })
       const peer = await stranger(world, 'a')
       peer.connection.write(bytes)
       expect(await world.time.runUntilCondition(peer.closed, 500)).toBe(true)
@@ -82,7 +111,7 @@ describe('a stranger', () => {
   test('finds no room once too many have not greeted, and room again later', async () => {
     const world = new World()
     await alone(world, { settings: { greetingsMax: 3 } })
-    const first = await Promise.all([stranger(world, 'a')])
+    const first = [await stranger(world, 'a')]
     for (let i = 0; i < 2; i++) first.push(await stranger(world, 'a'))
     const tooMany = await stranger(world, 'a')
     expect(await world.time.runUntilCondition(tooMany.closed, 500)).toBe(true)
@@ -128,10 +157,18 @@ describe('a stranger', () => {
     peer.say({ type: 'heartbeat', sentAt: 1, echo: null, wall: 1, time: 1, membersDigest: '', settingsDigest: '' })
     await world.time.runUntilCondition(() => node.links.reachable('stranger'), 500)
     const asked = node.links.request('stranger', write(), { budgetMs: 1000 })
-    const outcome = asked.then(() => 'resolved', (error: unknown) => error)
+    const outcome = asked.then(
+      () => 'resolved',
+      (error: unknown) => error,
+    )
     await world.time.runUntilCondition(() => peer.heard.some((frame) => frame.type === 'request'), 500)
     const request = peer.heard.find((frame) => frame.type === 'request')
-    peer.say({ type: 'reply', id: request?.type === 'request' ? request.id : 0, time: 1, reply: { type: 'handoff', bytesGranted: 1 } })
+    peer.say({
+      type: 'reply',
+      id: request?.type === 'request' ? request.id : 0,
+      time: 1,
+      reply: { type: 'handoff', bytesGranted: 1 },
+    })
     expect(await world.time.settle(outcome)).toMatchObject({ code: 'protocol' })
     expect(await world.time.runUntilCondition(peer.closed, 500)).toBe(true)
   })

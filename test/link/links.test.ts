@@ -17,16 +17,22 @@ describe('a pair of nodes', () => {
   test('answers requests, with the storage behind the name', async () => {
     const world = new World()
     const heard: unknown[] = []
-    const [a] = await world.pair({}, {
-      handler: (from, request) => {
-        heard.push(from, request)
-        return stored(7)
+    const [a] = await world.pair(
+      {},
+      {
+        handler: (from, request) => {
+          heard.push(from, request)
+          return stored(7)
+        },
       },
-    })
+    )
     const answer = await world.time.settle(a.links.request('b', write(), { budgetMs: 1000 }))
     expect(answer.storage).toBe('storage-of-b')
     expect(answer.reply).toEqual(stored(7))
-    expect(heard).toMatchObject([{ name: 'a', storage: 'storage-of-a' }, { ...write(), view: Buffer.from([1, 2, 3]) }])
+    expect(heard).toMatchObject([
+      { name: 'a', storage: 'storage-of-a' },
+      { ...write(), view: Buffer.from([1, 2, 3]) },
+    ])
   })
 
   test('keeps one link after a simultaneous open, begun by the smaller name', async () => {
@@ -46,7 +52,15 @@ describe('a pair of nodes', () => {
   test('rejects with timeout when no answer comes, and ignores the late one', async () => {
     const world = new World()
     let answer = (_: Reply): void => {}
-    const [a] = await world.pair({}, { handler: () => new Promise((resolve) => { answer = resolve }) })
+    const [a] = await world.pair(
+      {},
+      {
+        handler: () =>
+          new Promise((resolve) => {
+            answer = resolve
+          }),
+      },
+    )
     const before = world.time.now
     expect(await codeOf(world.time.settle(a.links.request('b', write(), { budgetMs: 100 })))).toBe('timeout')
     expect(world.time.now - before).toBeGreaterThanOrEqual(100)
@@ -66,7 +80,8 @@ describe('a pair of nodes', () => {
     const world = new World()
     const limits = { settings: { inFlightMax: 2, pendingBytesMax: 10_000 } }
     const [a] = await world.pair(limits, { handler: () => new Promise(() => {}) })
-    const ask = (bytes: number): Promise<string> => codeOf(a.links.request('b', write({ view: new Uint8Array(bytes) }), { budgetMs: 100 }))
+    const ask = (bytes: number): Promise<string> =>
+      codeOf(a.links.request('b', write({ view: new Uint8Array(bytes) }), { budgetMs: 100 }))
     const outcomes = [ask(6000), ask(6000), ask(10), ask(10)]
     await world.time.runFor(1000)
     expect(await Promise.all(outcomes)).toEqual(['timeout', 'overloaded', 'timeout', 'overloaded'])
@@ -85,7 +100,14 @@ describe('a pair of nodes', () => {
 
   test('does not answer for a handler that failed, and lives', async () => {
     const world = new World()
-    const [a, b] = await world.pair({}, { handler: () => { throw new Error('broken') } })
+    const [a, b] = await world.pair(
+      {},
+      {
+        handler: () => {
+          throw new Error('broken')
+        },
+      },
+    )
     expect(await codeOf(world.time.settle(a.links.request('b', write(), { budgetMs: 100 })))).toBe('timeout')
     expect(b.links.counters.handlerErrors).toBe(1)
     expect(a.links.reachable('b')).toBe(true)
@@ -94,10 +116,16 @@ describe('a pair of nodes', () => {
   test('stops reading while too many requests are worked on, and loses none', async () => {
     const world = new World()
     const waiting: ((reply: Reply) => void)[] = []
-    const [a, b] = await world.pair({}, {
-      settings: { inboundMax: 8 },
-      handler: () => new Promise((resolve) => { waiting.push(resolve) }),
-    })
+    const [a, b] = await world.pair(
+      {},
+      {
+        settings: { inboundMax: 8 },
+        handler: () =>
+          new Promise((resolve) => {
+            waiting.push(resolve)
+          }),
+      },
+    )
     const answers = Promise.all(Array.from({ length: 50 }, () => a.links.request('b', write(), { budgetMs: 60_000 })))
     await world.time.runFor(5000)
     expect(waiting.length).toBe(8)
@@ -154,7 +182,9 @@ describe('a failing network', () => {
     const world = new World()
     const [a, b] = await world.pair()
     world.network.cut('a', 'b')
-    expect(await world.time.runUntilCondition(() => !a.links.reachable('b') && !b.links.reachable('a'), 6000)).toBe(true)
+    expect(await world.time.runUntilCondition(() => !a.links.reachable('b') && !b.links.reachable('a'), 6000)).toBe(
+      true,
+    )
   })
 
   test('requests in flight on a broken link are closed, not unreachable', async () => {
@@ -189,7 +219,12 @@ describe('a failing network', () => {
     const world = new World('storm')
     const [a] = await world.pair()
     world.network.faults = {
-      dropFrame: 0.05, duplicateFrame: 0.1, reorderFrame: 0.2, reset: 0.002, refuse: 0.1, delayMsMax: 50,
+      dropFrame: 0.05,
+      duplicateFrame: 0.1,
+      reorderFrame: 0.2,
+      reset: 0.002,
+      refuse: 0.1,
+      delayMsMax: 50,
     }
     const outcomes: Promise<string>[] = []
     for (let i = 0; i < 500; i++) {
@@ -208,7 +243,14 @@ describe('a failing network', () => {
     const history = async (): Promise<string> => {
       const world = new World('same')
       const [a] = await world.pair()
-      world.network.faults = { dropFrame: 0.1, duplicateFrame: 0.1, reorderFrame: 0.1, reset: 0.01, refuse: 0.1, delayMsMax: 20 }
+      world.network.faults = {
+        dropFrame: 0.1,
+        duplicateFrame: 0.1,
+        reorderFrame: 0.1,
+        reset: 0.01,
+        refuse: 0.1,
+        delayMsMax: 20,
+      }
       for (let i = 0; i < 100; i++) {
         void codeOf(a.links.request('b', write({ key: `key-${i}` }), { budgetMs: 200 }))
         await world.time.runFor(3)
@@ -223,7 +265,9 @@ describe('a failing network', () => {
     const [a, b] = await world.pair()
     a.links.cut('b', true)
     expect(await codeOf(world.time.settle(a.links.request('b', write(), { budgetMs: 100 })))).toBe('timeout')
-    expect(await world.time.runUntilCondition(() => b.changes.includes('a down') && a.changes.includes('b down'), 5000)).toBe(true)
+    expect(
+      await world.time.runUntilCondition(() => b.changes.includes('a down') && a.changes.includes('b down'), 5000),
+    ).toBe(true)
     await world.time.runFor(10_000)
     expect(a.links.reachable('b')).toBe(false)
     expect(b.goodbyes.filter((goodbye) => !goodbye.endsWith('duplicate'))).toEqual([])
@@ -262,7 +306,10 @@ describe('finding each other', () => {
       await world.time.settle(Promise.all([a.links.start(), b.links.start()]))
       await world.time.runFor(1000)
       expect(a.links.reachable('b')).toBe(false)
-      expect([a, b].some((node) => node.links.counters.closed.has(reason)), reason).toBe(true)
+      expect(
+        [a, b].some((node) => node.links.counters.closed.has(reason)),
+        reason,
+      ).toBe(true)
       expect(b.hellos).toEqual([])
     }
   })

@@ -45,7 +45,10 @@ describe('after a storm', () => {
       for (const x of all) {
         expect(x.links.status().length).toBe(NAMES.length - 1)
         for (const link of x.links.status()) {
-          const back = nodes.get(link.member)?.links.status().find((other) => other.member === x.name)
+          const back = nodes
+            .get(link.member)
+            ?.links.status()
+            .find((other) => other.member === x.name)
           expect(back?.initiatedHere).toBe(!link.initiatedHere)
           const answer = await world.time.settle(x.links.request(link.member, write(), { budgetMs: 1000 }))
           expect(answer.storage).toBe(`storage-of-${link.member}`)

@@ -45,13 +45,21 @@ export class World {
   constructor(seed: number | string = 1) {
     this.random = new SeededRandom(seed)
     this.network = new SimulatedNetwork({
-      time: this.time, random: this.random.fork('network'), trace: (event) => this.events.push(`${this.time.now} ${event}`),
+      time: this.time,
+      random: this.random.fork('network'),
+      trace: (event) => this.events.push(`${this.time.now} ${event}`),
     })
   }
 
   node(name: string, options: NodeOptions = {}): TestNode {
     const process = new SimulatedProcess(this.time, name, options.clock)
-    const node = { hellos: [] as HelloFrame[], goodbyes: [] as string[], samples: [] as TestNode['samples'], changes: [] as string[], digests: [] as string[] }
+    const node = {
+      hellos: [] as HelloFrame[],
+      goodbyes: [] as string[],
+      samples: [] as TestNode['samples'],
+      changes: [] as string[],
+      digests: [] as string[],
+    }
     const links = new PeerLinks({
       clock: process.clock,
       transport: this.network.transport(name, process),
@@ -64,8 +72,13 @@ export class World {
       ...(options.settings === undefined ? {} : { settings: options.settings }),
       hooks: {
         localHello: () => ({
-          version: 1, name, storage: options.storage ?? `storage-of-${name}`, peerAddress: `${name}:7481`,
-          clientAddress: `${name}:7480`, clusterId: options.clusterId ?? null, clusterName: options.clusterName ?? 'test',
+          version: 1,
+          name,
+          storage: options.storage ?? `storage-of-${name}`,
+          peerAddress: `${name}:7481`,
+          clientAddress: `${name}:7480`,
+          clusterId: options.clusterId ?? null,
+          clusterName: options.clusterName ?? 'test',
           table: new Uint8Array(0),
         }),
         admit: options.admit ?? (() => ({ accept: true })),
@@ -97,14 +110,29 @@ export class World {
 
 export function write(overrides: Partial<WriteRequest> = {}): WriteRequest {
   return {
-    type: 'write', bucket: 'bucket', key: 'key', partition: 19, intent: 'client', view: new Uint8Array([1, 2, 3]),
-    hintFor: null, durable: true, membersDigest: 'digest', settingsVersion: 1, ...overrides,
+    type: 'write',
+    bucket: 'bucket',
+    key: 'key',
+    partition: 19,
+    intent: 'client',
+    view: new Uint8Array([1, 2, 3]),
+    hintFor: null,
+    durable: true,
+    membersDigest: 'digest',
+    settingsVersion: 1,
+    ...overrides,
   }
 }
 
 export function stored(siblings: number = 1): Reply {
   return {
-    type: 'write', outcome: 'stored', durable: true, heldLive: false, siblings, context: null, refusedDots: null,
+    type: 'write',
+    outcome: 'stored',
+    durable: true,
+    heldLive: false,
+    siblings,
+    context: null,
+    refusedDots: null,
     filling: false,
   }
 }

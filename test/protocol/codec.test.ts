@@ -28,19 +28,34 @@ function tryDecode(bytes: Uint8Array): Frame | null {
 }
 
 const writeFrame: Frame = {
-  type: 'request', id: 1, budgetMs: 5000, time: 1_767_225_600_000, trace: null,
+  type: 'request',
+  id: 1,
+  budgetMs: 5000,
+  time: 1_767_225_600_000,
+  trace: null,
   request: {
-    type: 'write', bucket: 'bucket', key: 'key', partition: 19, intent: 'client', view: new Uint8Array(30), hintFor: null,
-    durable: true, membersDigest: 'digest', settingsVersion: 1,
+    type: 'write',
+    bucket: 'bucket',
+    key: 'key',
+    partition: 19,
+    intent: 'client',
+    view: new Uint8Array(30),
+    hintFor: null,
+    durable: true,
+    membersDigest: 'digest',
+    settingsVersion: 1,
   },
 }
 
 describe('frames', () => {
   test('come back as they were, whatever they are', () => {
-    fc.assert(fc.property(frame, (original) => {
-      expect(plain(decodeFrame(encodeFrame(original)))).toEqual(plain(original))
-      expect(frameTypeOf(encodeFrame(original))).toBe(original.type)
-    }), { numRuns: 2000 })
+    fc.assert(
+      fc.property(frame, (original) => {
+        expect(plain(decodeFrame(encodeFrame(original)))).toEqual(plain(original))
+        expect(frameTypeOf(encodeFrame(original))).toBe(original.type)
+      }),
+      { numRuns: 2000 },
+    )
   })
 
   test('keep large binary fields without copying them', () => {
@@ -55,33 +70,45 @@ describe('frames', () => {
 
 describe('hostile bytes', () => {
   test('random ones are a protocol error', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-      tryDecode(bytes)
-    }), { numRuns: 5000 })
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        tryDecode(bytes)
+      }),
+      { numRuns: 5000 },
+    )
   })
 
   test('random MessagePack is a protocol error', () => {
-    fc.assert(fc.property(fc.anything({ withDate: true, withMap: true, withSet: true }), (value) => {
-      expect(tryDecode(packr.pack([value]))).toBeNull()
-    }), { numRuns: 2000 })
+    fc.assert(
+      fc.property(fc.anything({ withDate: true, withMap: true, withSet: true }), (value) => {
+        expect(tryDecode(packr.pack([value]))).toBeNull()
+      }),
+      { numRuns: 2000 },
+    )
   })
 
   test('every truncation of a frame is a protocol error', () => {
-    fc.assert(fc.property(frame, (original) => {
-      const bytes = encodeFrame(original)
-      for (let length = 0; length < bytes.length; length++) expect(tryDecode(bytes.subarray(0, length))).toBeNull()
-    }), { numRuns: 150 })
+    fc.assert(
+      fc.property(frame, (original) => {
+        const bytes = encodeFrame(original)
+        for (let length = 0; length < bytes.length; length++) expect(tryDecode(bytes.subarray(0, length))).toBeNull()
+      }),
+      { numRuns: 150 },
+    )
   })
 
   test('every flipped byte gives a frame or a protocol error, nothing else', () => {
-    fc.assert(fc.property(frame, fc.integer({ min: 1, max: 255 }), (original, mask) => {
-      const bytes = Uint8Array.from(encodeFrame(original))
-      for (let at = 0; at < bytes.length; at++) {
-        bytes[at] = (bytes[at] as number) ^ mask
-        tryDecode(bytes)
-        bytes[at] = (bytes[at] as number) ^ mask
-      }
-    }), { numRuns: 150 })
+    fc.assert(
+      fc.property(frame, fc.integer({ min: 1, max: 255 }), (original, mask) => {
+        const bytes = Uint8Array.from(encodeFrame(original))
+        for (let at = 0; at < bytes.length; at++) {
+          bytes[at] = (bytes[at] as number) ^ mask
+          tryDecode(bytes)
+          bytes[at] = (bytes[at] as number) ^ mask
+        }
+      }),
+      { numRuns: 150 },
+    )
   })
 
   test('bytes after the frame are a protocol error', () => {
@@ -101,7 +128,11 @@ describe('hostile bytes', () => {
   })
 
   test('lengths beyond the frame cost nothing', () => {
-    for (const claim of [[0xdd, 0xff, 0xff, 0xff, 0xff], [0xc6, 0xff, 0xff, 0xff, 0xff], [0xdb, 0x7f, 0xff, 0xff, 0xff]]) {
+    for (const claim of [
+      [0xdd, 0xff, 0xff, 0xff, 0xff],
+      [0xc6, 0xff, 0xff, 0xff, 0xff],
+      [0xdb, 0x7f, 0xff, 0xff, 0xff],
+    ]) {
       expect(tryDecode(Uint8Array.from([0x92, 0x03, ...claim]))).toBeNull()
     }
   })

@@ -91,7 +91,16 @@ test('a storage that is not behind its name yet is served no snapshot', async ()
   const key = keyIn(x!.directory, 1)
   await x!.receive(key, write(version({ life: A, counter: 1 }, 'value')))
   const clock = Buffer.of(0)
-  const request = { type: 'exchange', partition: key.partition, clock, filling: true, epoch: '', cursor: null, bytesMax: 1000, leaves: null } as const
+  const request = {
+    type: 'exchange',
+    partition: key.partition,
+    clock,
+    filling: true,
+    epoch: '',
+    cursor: null,
+    bytesMax: 1000,
+    leaves: null,
+  } as const
   const asked = (storage: string, partition: number): Promise<number> =>
     x!.exchange.exchange({ name: 'y', storage }, { ...request, partition }).then(({ records }) => records.length)
   expect(await asked(y!.storageId, key.partition)).toBe(1)

@@ -5,7 +5,10 @@ import type { Peers } from '../../src/link/peers.ts'
 import { HintDelivery } from '../../src/repair/hint-delivery.ts'
 import { A, keyIn, memoryHomes, version, write } from '../replica/memory-home.ts'
 
-async function delivered(bytesGranted: number, takes: (key: string) => boolean = () => true): Promise<[number, boolean]> {
+async function delivered(
+  bytesGranted: number,
+  takes: (key: string) => boolean = () => true,
+): Promise<[number, boolean]> {
   const [home] = await memoryHomes(['x', 'y', 'z'])
   for (let i = 1; i <= 3; i++) {
     const key = keyIn(home!.directory, i)

@@ -11,7 +11,10 @@ for (const bucket of ['b', '\uffff\uffff\uffff']) {
     const partition = 3
     for (let i = 1; i <= 5; i++) {
       await home!.receive({ partition, bucket, key: `k${i}` }, write(version({ life: A, counter: i }, 'value')))
-      await home!.receive({ partition, bucket: 'other', key: `k${i}` }, write(version({ life: A, counter: 10 + i }, 'value')))
+      await home!.receive(
+        { partition, bucket: 'other', key: `k${i}` },
+        write(version({ life: A, counter: 10 + i }, 'value')),
+      )
     }
     const parts = { storage: home!.storage, filling: home!.filling, hybrid: new HybridClock(), clock: STILL_CLOCK }
     const listed: string[] = []

@@ -22,13 +22,15 @@ async function connected(seed: number = 1): Promise<{
   let far: Connection | undefined
   const chunks: Uint8Array[] = []
   let closed: Error | true | undefined
-  await time.settle(network.transport('far', farProcess).listen('far:1', (connection) => {
-    far = connection
-    connection.onData = (bytes) => chunks.push(bytes)
-    connection.onClose = (error) => {
-      closed = error ?? true
-    }
-  }))
+  await time.settle(
+    network.transport('far', farProcess).listen('far:1', (connection) => {
+      far = connection
+      connection.onData = (bytes) => chunks.push(bytes)
+      connection.onClose = (error) => {
+        closed = error ?? true
+      }
+    }),
+  )
   const near = await time.settle(network.transport('near', new SimulatedProcess(time, 'near')).connect('far:1', 1000))
   if (far === undefined) throw new Error('not accepted')
   return { time, network, near, far, farProcess, received: () => Buffer.concat(chunks), closed: () => closed }
@@ -142,7 +144,9 @@ describe('faults of frames', () => {
     const { framesDropped, framesDuplicated, framesReordered } = network.counters
     expect(replies.length).toBe(400 - framesDropped + framesDuplicated)
     expect(Math.min(framesDropped, framesDuplicated, framesReordered)).toBeGreaterThan(30)
-    const sent = Array.from({ length: 200 }, (_, i) => [i, i + 1000]).flat().map((id) => Buffer.from(reply(id)).toString('hex'))
+    const sent = Array.from({ length: 200 }, (_, i) => [i, i + 1000])
+      .flat()
+      .map((id) => Buffer.from(reply(id)).toString('hex'))
     expect(new Set(replies).difference(new Set(sent)).size).toBe(0)
   })
 

@@ -25,7 +25,7 @@ describe('virtual time', () => {
     const order: string[] = []
     time.at(1, () => {
       void (async () => {
-        for (let i = 0; i < 100; i++) await undefined
+        for (let i = 0; i < 100; i++) await Promise.resolve()
         order.push('chain')
       })()
     })

@@ -160,9 +160,7 @@ class LoadRun {
 function headOf(plan: LoadPlan, port: number): string {
   const headers = { Host: `127.0.0.1:${port}`, ...plan.headers }
   const body =
-    plan.operation === 'put'
-      ? `Content-Type: application/octet-stream\r\nContent-Length: ${plan.valueBytes}\r\n`
-      : ''
+    plan.operation === 'put' ? `Content-Type: application/octet-stream\r\nContent-Length: ${plan.valueBytes}\r\n` : ''
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   return `HTTP/1.1\r\n${lines.join('')}${body}`
 }

@@ -102,7 +102,15 @@ export async function latencyAtHalfLoad(
   const headers = { [operation === 'get' ? 'Quorate-R' : 'Quorate-W']: level }
   // One replica is too few to overlap with the bucket's other quorum: such receipts say so.
   const strict = level !== 'one'
-  const plan: LoadPlan = { ...PLAN, operation, ports: cluster.ports, until: { seconds }, headers, contexts: true, strict }
+  const plan: LoadPlan = {
+    ...PLAN,
+    operation,
+    ports: cluster.ports,
+    until: { seconds },
+    headers,
+    contexts: true,
+    strict,
+  }
   const greatest = checked(plan, await load.run(plan))
   const greatestPerSecond = greatest.operations / greatest.seconds
   const ratePerSecond = Math.floor(greatestPerSecond / 2)

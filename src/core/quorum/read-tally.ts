@@ -102,17 +102,22 @@ export function readVerdict<Reason extends string>(tally: ReadTally<Reason>, liv
 }
 
 export function readCounts(tally: ReadTally, live: boolean): ReadCounts {
-  const named = (wanted: ReadState): string[] =>
-    tally.replicas.filter(({ state }) => state === wanted).map(({ replica }) => replica)
-  const complete = named('complete')
-  const standIns = tally.terms.sloppy && live ? named('stood-in') : []
-  const counted = [...complete, ...standIns.slice(0, placesOfAbsent(tally))]
-  return {
-    counted,
-    homes: complete.length,
-    standIns: counted.length - complete.length,
-    replied: tally.replicas.filter(({ state }) => isAnswer(state)).length,
+  const counted: string[] = []
+  let replied = 0
+  let standIns = 0
+  for (const { replica, state } of tally.replicas) {
+    if (state === 'complete') counted.push(replica)
+    if (state === 'stood-in') standIns++
+    if (isAnswer(state)) replied++
   }
+  const homes = counted.length
+  if (standIns > 0 && tally.terms.sloppy && live) {
+    const most = homes + placesOfAbsent(tally)
+    for (const { replica, state } of tally.replicas) {
+      if (state === 'stood-in' && counted.length < most) counted.push(replica)
+    }
+  }
+  return { counted, homes, standIns: counted.length - homes, replied }
 }
 
 /**
@@ -120,22 +125,40 @@ export function readCounts(tally: ReadTally, live: boolean): ReadCounts {
  * it.
  */
 function placesOfAbsent(tally: ReadTally): number {
-  const answered = tally.replicas.filter(({ state }) => state === 'complete' || state === 'filling').length
-  return tally.terms.homes.length - answered
+  let places = tally.terms.homes.length
+  for (const { state } of tally.replicas) if (state === 'complete' || state === 'filling') places--
+  return places
 }
 
 function mostPossible(tally: ReadTally, live: boolean): number {
   const { homes, fallbacks, sloppy } = tally.terms
-  const stateOf = (name: string): ReadState | undefined => tally.replicas.find(({ replica }) => replica === name)?.state
-  const open = (name: string): boolean => stateOf(name) === undefined || stateOf(name) === 'in-flight'
-  const openHomes = homes.filter(open).length
-  const complete = homes.filter((home) => stateOf(home) === 'complete').length
+  let openHomes = 0
+  let complete = 0
+  for (const home of homes) {
+    const state = stateOf(tally, home)
+    if (isOpen(state)) openHomes++
+    else if (state === 'complete') complete++
+  }
   if (!sloppy) return complete + openHomes
-  const openFallbacks = fallbacks.filter(open).length
+  let openFallbacks = 0
+  let stoodIn = 0
+  for (const fallback of fallbacks) {
+    const state = stateOf(tally, fallback)
+    if (isOpen(state)) openFallbacks++
+    else if (state === 'stood-in') stoodIn++
+  }
   // An answer still to come may bring the live value that lets fallbacks count.
   if (!live && openHomes + openFallbacks === 0) return complete
-  const standIns = fallbacks.filter((name) => stateOf(name) === 'stood-in').length + openFallbacks
-  return complete + openHomes + Math.min(placesOfAbsent(tally) - openHomes, standIns)
+  return complete + openHomes + Math.min(placesOfAbsent(tally) - openHomes, stoodIn + openFallbacks)
+}
+
+function stateOf(tally: ReadTally, name: string): ReadState | undefined {
+  for (const { replica, state } of tally.replicas) if (replica === name) return state
+  return undefined
+}
+
+function isOpen(state: ReadState | undefined): boolean {
+  return state === undefined || state === 'in-flight'
 }
 
 function stateAfter(event: Exclude<ReadEvent, { type: 'deadline' }>): ReadState {

@@ -10,7 +10,12 @@ import type { World } from '../world.ts'
 /** Detection (500 ms), a dial's back-off, a handshake: what a link needs after a fault is over. */
 const REACTION_MS = 4000
 
-const SAYS_NO: ReadonlySet<string> = new Set(['refused:too-many-siblings', 'refused:storage-full', 'refused:clock-ahead', 'refused:idempotency-mismatch'])
+const SAYS_NO: ReadonlySet<string> = new Set([
+  'refused:too-many-siblings',
+  'refused:storage-full',
+  'refused:clock-ahead',
+  'refused:idempotency-mismatch',
+])
 
 export function checkAvailability(world: World, stability: Stability, failure: ObservedFailure): void {
   const { key, outcome, options, kind } = failure
@@ -39,7 +44,11 @@ export function checkAvailability(world: World, stability: Stability, failure: O
   const sloppy = options.sloppy ?? key.settings.sloppy
   const hintsFit = world.plan.hintBytesMax > 10_000 && world.plan.bytesMax > 1e6
   const accepting = sloppy && hintsFit ? clear.length : present
-  const readNeeded = kind === 'get' || kind === 'delete' || ('context' in options && options.context === 'latest') || 'precondition' in options
+  const readNeeded =
+    kind === 'get' ||
+    kind === 'delete' ||
+    ('context' in options && options.context === 'latest') ||
+    'precondition' in options
   const readable = !readNeeded || complete >= r
   const writable = kind === 'get' || accepting >= w
   if (!hintsFit && kind !== 'get') return

@@ -22,7 +22,8 @@ export function checkContextReached(world: World, read: ObservedRead): void {
   const { missing, risen } = judge(key, options.context.seen, answer, expirySlackMs(world))
   const what = `a read of ${key.name} through ${read.host} with a context`
   for (const write of missing) world.violations.add('G8', `${what} misses ${describe(write)} of it`)
-  for (const { write, by } of risen) world.violations.add('G8', `${what} shows ${describe(write)}, though it includes ${describe(by)}`)
+  for (const { write, by } of risen)
+    world.violations.add('G8', `${what} shows ${describe(write)}, though it includes ${describe(by)}`)
 }
 
 /** What left the coordinator for a write whose client gave its context. */
@@ -31,7 +32,10 @@ export function checkSent(world: World, key: KeyHistory, write: WriteRecord, vie
   if (!version || write.context === null) return
   const expected = write.context.union(DotSet.of(version.dot))
   if (!view.seen.equals(expected)) {
-    world.violations.add('G2', `${describe(write)} of ${key.name} goes out as superseding ${view.seen}, its context was ${write.context}`)
+    world.violations.add(
+      'G2',
+      `${describe(write)} of ${key.name} goes out as superseding ${view.seen}, its context was ${write.context}`,
+    )
   }
 }
 
@@ -46,14 +50,18 @@ export function checkAnsweredContext(world: World, observed: ObservedWrite): voi
     world.violations.add('G8', `the answer to ${describe(write)} has a context without ${formatDot(outcome.version)}`)
   }
   if (key.conflict === 'lww' || key.suspended || observed.outcome.type === 'deleted') return
-  const shown = 'representation' in outcome ? outcome.representation ?? [] : []
+  const shown = 'representation' in outcome ? (outcome.representation ?? []) : []
   for (const other of key.writes) {
-    if (other === write || other.kind === 'delete' || other.ttlMs !== null || !other.isIn(outcome.context.seen)) continue
+    if (other === write || other.kind === 'delete' || other.ttlMs !== null || !other.isIn(outcome.context.seen))
+      continue
     if (write.context === null || other.isIn(write.context) || write.covers(other)) continue
     if (shown.some((version) => key.writeOf(version) === other)) continue
     const isCovered = key.writes.some((by) => by.covers(other) && by.attempts.size > 0)
     if (!isCovered) {
-      world.violations.add('G2', `the answer to ${describe(write)} of ${key.name} claims that its client saw ${describe(other)}`)
+      world.violations.add(
+        'G2',
+        `the answer to ${describe(write)} of ${key.name} claims that its client saw ${describe(other)}`,
+      )
     }
   }
 }

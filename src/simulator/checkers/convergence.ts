@@ -33,7 +33,10 @@ export function whatDiffers(world: World, whole: boolean): string | null {
   }
   for (const partition of [...partitions].sort((a, b) => a - b)) {
     const homes = ring.homes(partition)
-    const [first, ...others] = homes.map((home) => ({ home, contents: contentsOf(storageAt(world, home), partition, whole) }))
+    const [first, ...others] = homes.map((home) => ({
+      home,
+      contents: contentsOf(storageAt(world, home), partition, whole),
+    }))
     for (const other of others) {
       if (first && other.contents !== first.contents) {
         return `partition ${partition}: ${first.home} holds ${first.contents}, ${other.home} ${other.contents}`
@@ -62,8 +65,12 @@ function contentsOf(storage: Storage, partition: number, withClock: boolean): st
     const { versions, deadTags } = decodeRecord(entry.bytes)
     // A stub of pure past says nothing to anybody.
     if (versions.length === 0 && (deadTags.length === 0 || !withClock)) continue
-    const shown = versions.map((v) => `${formatDot(v.dot)}${v.content ? '' : '†'}${v.deadlineMs === null ? '' : `@${v.deadlineMs}`}`)
-    records.push(`${entry.bucket}/${entry.key}=${shown.join('+')}${withClock && deadTags.length > 0 ? `|${deadTags.map(({ id }) => id).join()}` : ''}`)
+    const shown = versions.map(
+      (v) => `${formatDot(v.dot)}${v.content ? '' : '†'}${v.deadlineMs === null ? '' : `@${v.deadlineMs}`}`,
+    )
+    records.push(
+      `${entry.bucket}/${entry.key}=${shown.join('+')}${withClock && deadTags.length > 0 ? `|${deadTags.map(({ id }) => id).join()}` : ''}`,
+    )
   }
   return `[${records.join(' ')}]${withClock ? storage.clockOf(partition).toString() : ''}`
 }
@@ -71,7 +78,11 @@ function contentsOf(storage: Storage, partition: number, withClock: boolean): st
 function recomputedRoot(storage: Storage, partition: number, partitions: number): string {
   const tree = new MerkleTree()
   for (const entry of storage.memtable.scan(partition, null)) {
-    tree.update(leafOfHash(entry.hash, partitions, LEAVES), null, recordDigest(entry.bucket, entry.key, decodeRecord(entry.bytes)))
+    tree.update(
+      leafOfHash(entry.hash, partitions, LEAVES),
+      null,
+      recordDigest(entry.bucket, entry.key, decodeRecord(entry.bytes)),
+    )
   }
   return tree.rootHex
 }

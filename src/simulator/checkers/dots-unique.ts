@@ -18,7 +18,9 @@ export class DotsUnique {
     // Counters are counted for each (partition, n).
     const dot = `${key.partition} ${formatDot(version.dot)}`
     const bytes = version.content?.bytes
-    const value = bytes ? hexOf(hash64(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'))) : 'deletion'
+    const value = bytes
+      ? hexOf(hash64(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')))
+      : 'deletion'
     const named = `${key.name} ${value}`
     const known = this.#named.get(dot)
     if (known === undefined) this.#named.set(dot, named)

@@ -15,7 +15,6 @@ import { SILENT_LOGGER } from '../../telemetry/log.ts'
 import { VirtualTime } from '../virtual-clock.ts'
 import type { World } from '../world.ts'
 
-const process_debug = process.env['DBG'] !== undefined
 interface Sample {
   readonly key: KeyHistory
   readonly dot: Dot
@@ -54,7 +53,8 @@ export class Durability {
         if (!asHome && !hintHolds(storage, key, dot)) continue
         holders.push(host.name)
         const entry = asHome ? storage.memtable.get(key.partition, key.bucket, key.key) : undefined
-        if (asHome ? entry === undefined || entry.lsn <= storage.syncedLsn : storage.lastLsn <= storage.syncedLsn) sure++
+        if (asHome ? entry === undefined || entry.lsn <= storage.syncedLsn : storage.lastLsn <= storage.syncedLsn)
+          sure++
         break
       }
     }
@@ -65,7 +65,11 @@ export class Durability {
     }
     if (plan.memory || key.settings.durability === 'memory') return
     const doubtful = sure < outcome.receipt.required
-    if (doubtful ? this.#doubts++ < 2 * SAMPLES_MAX : this.#samples.length < SAMPLES_MAX && this.#random.chance(SAMPLE_RATE)) {
+    if (
+      doubtful
+        ? this.#doubts++ < 2 * SAMPLES_MAX
+        : this.#samples.length < SAMPLES_MAX && this.#random.chance(SAMPLE_RATE)
+    ) {
       // Of a host that died meanwhile only what is on its disk now counts; disks lost since then are the injector's to allow.
       const images = new Map(holders.map((name) => [name, cluster.host(name).disk.syncedImage()] as const))
       this.#samples.push({ key, dot, what, required: outcome.receipt.required, at: cluster.time.now, images })
@@ -78,7 +82,10 @@ export class Durability {
       const holding: string[] = []
       for (const [name, image] of images) if (await holdsOnPlatter(image, key, dot)) holding.push(name)
       if (holding.length < required) {
-        this.#world.violations.add('G1', `${what}: at ${at.toFixed(1)} only ${holding.join() || 'nobody'} of ${[...images.keys()].join()} had synced it; W=${required}`)
+        this.#world.violations.add(
+          'G1',
+          `${what}: at ${at.toFixed(1)} only ${holding.join() || 'nobody'} of ${[...images.keys()].join()} had synced it; W=${required}`,
+        )
       }
     }
   }
@@ -91,9 +98,14 @@ async function holdsOnPlatter(image: DiskImage, key: KeyHistory, dot: Dot): Prom
   disk.restore(image)
   const process = new SimulatedProcess(time, 'platter')
   const storage = await time.settle(
-    Storage.open({ disk: disk.attach(process), clock: process.clock, random, logger: SILENT_LOGGER, ...SIMULATED_LIMITS }),
+    Storage.open({
+      disk: disk.attach(process),
+      clock: process.clock,
+      random,
+      logger: SILENT_LOGGER,
+      ...SIMULATED_LIMITS,
+    }),
   )
-  if (process_debug) console.log(key.name, formatDot(dot), [...image].map(([n,b])=>n+':'+b.length).join(' '), JSON.stringify(storage.recovery), [...storage.memtable.scan(key.partition,null)].map(e=>e.key).join())
   const held = homeKnows(storage, key, dot) || hintHolds(storage, key, dot)
   process.kill()
   return held

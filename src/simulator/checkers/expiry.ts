@@ -17,15 +17,22 @@ export function checkExpiry(world: World, read: ObservedRead): void {
     if (write.ttlMs === null || write.attempts.size === 0) continue
     // A retried attempt has a deadline of its own.
     if (shown.has(write) && world.clocksTrusted && !write.tagged) {
-      const latest = Math.min(write.lastEndedAt === 0 || write.fate !== 'acknowledged' ? Infinity : write.lastEndedAt) + write.ttlMs
+      const latest =
+        Math.min(write.lastEndedAt === 0 || write.fate !== 'acknowledged' ? Infinity : write.lastEndedAt) + write.ttlMs
       if (read.startedAt > latest + expirySlackMs(world)) {
-        world.violations.add('G15', `${describe(write)} of ${key.name} is shown ${(read.startedAt - latest).toFixed(0)} ms after its time`)
+        world.violations.add(
+          'G15',
+          `${describe(write)} of ${key.name} is shown ${(read.startedAt - latest).toFixed(0)} ms after its time`,
+        )
       }
     }
     if (outcome.receipt.guarantee !== 'strict' || key.suspended || key.suspendedAt >= read.startedAt) continue
     const expiredAt = key.expiredAt.get(write)
     if (shown.has(write) && !write.tagged && expiredAt !== undefined && expiredAt < read.startedAt) {
-      world.violations.add('G15', `${describe(write)} of ${key.name} is live again after a strict read at ${expiredAt.toFixed(0)} called it expired`)
+      world.violations.add(
+        'G15',
+        `${describe(write)} of ${key.name} is live again after a strict read at ${expiredAt.toFixed(0)} called it expired`,
+      )
     }
     // Included, not shown, and nobody has superseded it: it was called expired.
     if (!shown.has(write) && write.isIn(read.strictAtStart) && !key.writes.some((other) => other.covers(write))) {

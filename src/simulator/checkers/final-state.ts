@@ -13,10 +13,19 @@ import { describe, judge } from './inclusion.ts'
 import { checkIntact } from './intact.ts'
 
 /** A read of R homes after everything has come together. */
-export function checkFinalRead(world: World, key: KeyHistory, host: string, startedAt: number, outcome: GetOutcome): void {
+export function checkFinalRead(
+  world: World,
+  key: KeyHistory,
+  host: string,
+  startedAt: number,
+  outcome: GetOutcome,
+): void {
   const { violations, cluster } = world
   if (outcome.type !== 'found' && outcome.type !== 'not-found') {
-    violations.add('G11', `a read of ${key.name} through ${host} fails after everything is mended: ${outcome.type} ${JSON.stringify(outcome.receipt)}`)
+    violations.add(
+      'G11',
+      `a read of ${key.name} through ${host} fails after everything is mended: ${outcome.type} ${JSON.stringify(outcome.receipt)}`,
+    )
     return
   }
   if (!world.disksTrusted) return
@@ -26,15 +35,23 @@ export function checkFinalRead(world: World, key: KeyHistory, host: string, star
   const { missing, risen } = judge(key, join, answer, expirySlackMs(world), join)
   for (const write of missing) {
     const isKnown = key.writes.some((other) => other.covers(write))
-    violations.add(isKnown ? 'G1' : 'G2', `after everything is mended ${key.name} through ${host} lacks ${describe(write)}; shown: ${versions.map((v) => formatDot(v.dot)).join() || 'nothing'}`)
+    violations.add(
+      isKnown ? 'G1' : 'G2',
+      `after everything is mended ${key.name} through ${host} lacks ${describe(write)}; shown: ${versions.map((v) => formatDot(v.dot)).join() || 'nothing'}`,
+    )
   }
   for (const { write, by } of risen) {
-    violations.add('G4', `after everything is mended ${key.name} through ${host} shows ${describe(write)}, which ${describe(by)} had superseded`)
+    violations.add(
+      'G4',
+      `after everything is mended ${key.name} through ${host} shows ${describe(write)}, which ${describe(by)} had superseded`,
+    )
   }
   // The whole superseding relation, whatever was acknowledged: what a shown version had seen is not shown beside it.
   const shown = new Set(versions.map((version) => key.writeOf(version)))
   for (const write of shown) {
-    for (const other of shown) if (write && other && write !== other && other.covers(write)) violations.add('G6', `${key.name} shows ${describe(write)} beside ${describe(other)}`)
+    for (const other of shown)
+      if (write && other && write !== other && other.covers(write))
+        violations.add('G6', `${key.name} shows ${describe(write)} beside ${describe(other)}`)
   }
 }
 

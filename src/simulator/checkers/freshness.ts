@@ -20,7 +20,10 @@ export function checkFreshness(world: World, read: ObservedRead): void {
     const what = `a strict read of ${key.name} through ${read.host} (${read.startedAt.toFixed(1)}–${read.endedAt.toFixed(1)})`
     for (const write of missing) world.violations.add('G9', `${what} misses ${describe(write)}`)
     for (const { write, by, version } of risen) {
-      world.violations.add('G4', `${what} shows ${describe(write)} as ${formatDot(version.dot)} again, which ${describe(by)} had superseded`)
+      world.violations.add(
+        'G4',
+        `${what} shows ${describe(write)} as ${formatDot(version.dot)} again, which ${describe(by)} had superseded`,
+      )
     }
   }
   // A client's own context came from who knows where: only what this answer itself shows is joined.

@@ -25,7 +25,13 @@ export interface Judgement {
  * `slackMs`: how wrong clocks may be when something expires. `told`: writes of the join that were themselves acknowledged or shown, and
  * not only named by a later one's context: whoever holds such a write knows which idempotent writes died with it, whatever their attempt.
  */
-export function judge(key: KeyHistory, join: DotSet, answer: Answer, slackMs: number, told: DotSet | null = null): Judgement {
+export function judge(
+  key: KeyHistory,
+  join: DotSet,
+  answer: Answer,
+  slackMs: number,
+  told: DotSet | null = null,
+): Judgement {
   const shown = new Set(answer.versions.map((version) => key.writeOf(version)))
   const missing = key.writes.filter(
     (write) =>
@@ -60,7 +66,8 @@ function isExplained(
 ): boolean {
   visited.add(write)
   for (const other of key.writes) {
-    if (visited.has(other) || other.fate === 'void' || other.attempts.size === 0 || other.startedAt > answer.endedAt) continue
+    if (visited.has(other) || other.fate === 'void' || other.attempts.size === 0 || other.startedAt > answer.endedAt)
+      continue
     if (!takesPlaceOf(key, other, write)) continue
     if (shown.has(other) || (answer.seen && other.isIn(answer.seen))) return true
     // Spent versions are collected: then nothing is left that would name them.
@@ -77,7 +84,14 @@ function takesPlaceOf(key: KeyHistory, other: WriteRecord, write: WriteRecord): 
   return other.stamp >= least
 }
 
-function supersedes(key: KeyHistory, other: WriteRecord, write: WriteRecord, version: Version, join: DotSet, told: DotSet | null): boolean {
+function supersedes(
+  key: KeyHistory,
+  other: WriteRecord,
+  write: WriteRecord,
+  version: Version,
+  join: DotSet,
+  told: DotSet | null,
+): boolean {
   if (other === write) return false
   for (const attempt of other.attempts.values()) {
     if (!join.has(attempt.dot)) continue

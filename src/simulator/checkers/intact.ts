@@ -13,14 +13,21 @@ export function checkIntact(world: World, key: KeyHistory, version: Version, whe
   const claim = claimOf(version.content.bytes)
   if (!claim) return world.violations.add('G13', `${where} of ${key.name} gives damaged bytes as ${dot}`)
   if (claim.bucket !== key.bucket || claim.key !== key.key) {
-    return world.violations.add('G13', `${where} of ${key.name} gives a value of ${claim.bucket}/${claim.key} as ${dot}`)
+    return world.violations.add(
+      'G13',
+      `${where} of ${key.name} gives a value of ${claim.bucket}/${claim.key} as ${dot}`,
+    )
   }
   const write = key.find(claim.writeId)
   if (!write) return world.violations.add('G13', `${where} of ${key.name} gives ${dot}, which nobody wrote`)
   if (write.fate === 'void') {
     world.violations.add('G10', `${where} of ${key.name} gives ${write.id} (${dot}), which was answered as not applied`)
   }
-  if (version.content.contentType !== 'text/plain' || version.content.meta.length !== 1 || version.content.meta[0]?.[1] !== claim.writeId) {
+  if (
+    version.content.contentType !== 'text/plain' ||
+    version.content.meta.length !== 1 ||
+    version.content.meta[0]?.[1] !== claim.writeId
+  ) {
     world.violations.add('G13', `${where} of ${key.name} gives ${dot} with another one's content type or metadata`)
   }
 }

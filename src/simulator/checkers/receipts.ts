@@ -12,7 +12,11 @@ import type { World } from '../world.ts'
 const ANSWERED: ReadonlySet<string> = new Set(['answered', 'same', 'empty'])
 const WRITTEN: ReadonlySet<string> = new Set(['stored', 'already'])
 
-function nodesThat(entries: readonly ExplainEntry[], answers: ReadonlySet<string>, among: (node: string) => boolean): Set<string> {
+function nodesThat(
+  entries: readonly ExplainEntry[],
+  answers: ReadonlySet<string>,
+  among: (node: string) => boolean,
+): Set<string> {
   return new Set(entries.filter(({ node, answer }) => answers.has(answer) && among(node)).map(({ node }) => node))
 }
 
@@ -21,8 +25,13 @@ export function checkReadReceipt(world: World, read: ObservedRead): void {
   const { receipt, explain } = outcome
   const homes = homesOf(world.cluster, key)
   const isHome = (node: string): boolean => homes.includes(node)
-  const say = (what: string): void => world.violations.add('G7', `a ${receipt.guarantee} read of ${key.name} through ${read.host} ${what}: ${text(receipt)}`)
-  const r = options.r === undefined ? quorumInForce(key.settings.r, homes.length) : resolveQuorum(options.r, homes.length)
+  const say = (what: string): void =>
+    world.violations.add(
+      'G7',
+      `a ${receipt.guarantee} read of ${key.name} through ${read.host} ${what}: ${text(receipt)}`,
+    )
+  const r =
+    options.r === undefined ? quorumInForce(key.settings.r, homes.length) : resolveQuorum(options.r, homes.length)
   if (receipt.n !== homes.length || receipt.required !== r) say(`had n=${homes.length} and R=${r}`)
   if (receipt.replied < receipt.required) say('counts fewer than R')
   if (outcome.type === 'not-found' && receipt.hinted > 0) say('counts fallbacks for a "not found"')
@@ -30,7 +39,8 @@ export function checkReadReceipt(world: World, read: ObservedRead): void {
     const complete = nodesThat(explain, ANSWERED, isHome)
     const standIns = nodesThat(explain, ANSWERED, (node) => !isHome(node))
     if (receipt.hinted > standIns.size) say(`counts ${receipt.hinted} fallbacks, ${standIns.size} answered`)
-    if (receipt.replied - receipt.hinted > complete.size) say(`counts more homes than answered (${[...complete].join()})`)
+    if (receipt.replied - receipt.hinted > complete.size)
+      say(`counts more homes than answered (${[...complete].join()})`)
   }
   // A home that was filling all the time, or away, can have counted in nothing.
   const able = homes.filter((home) => {
@@ -47,7 +57,9 @@ export function checkReadReceipt(world: World, read: ObservedRead): void {
   const needed = strictHomesNeeded(receipt.n, receipt.required, bucketW)
   for (const version of outcome.versions) {
     const holding = homes.filter((home) =>
-      storagesSince(world.cluster, world.cluster.host(home), read.startedAt).some((storage) => homeKnows(storage, key, version.dot)),
+      storagesSince(world.cluster, world.cluster.host(home), read.startedAt).some((storage) =>
+        homeKnows(storage, key, version.dot),
+      ),
     )
     if (holding.length < needed) say(`shows ${formatDot(version.dot)}, which only ${holding.join()} know(s)`)
   }
@@ -61,16 +73,22 @@ export function checkWriteReceipt(world: World, observed: ObservedWrite): void {
   const dot = outcome.version
   if (!dot) return
   const say = (what: string): void =>
-    world.violations.add('G7', `a ${receipt.guarantee} ${outcome.type} of ${key.name} (${write?.id ?? '?'}, ${formatDot(dot)}) through ${observed.host} ${what}: ${text(receipt)}`)
-  const w = options.w === undefined ? quorumInForce(key.settings.w, homes.length) : resolveQuorum(options.w, homes.length)
+    world.violations.add(
+      'G7',
+      `a ${receipt.guarantee} ${outcome.type} of ${key.name} (${write?.id ?? '?'}, ${formatDot(dot)}) through ${observed.host} ${what}: ${text(receipt)}`,
+    )
+  const w =
+    options.w === undefined ? quorumInForce(key.settings.w, homes.length) : resolveQuorum(options.w, homes.length)
   if (receipt.n !== homes.length || receipt.required !== w) say(`had n=${homes.length} and W=${w}`)
   if (receipt.replied < receipt.required) say('counts fewer than W')
   if (explain) {
     const written = nodesThat(explain, WRITTEN, isHome)
     const hinted = nodesThat(explain, new Set(['hinted']), (node) => !isHome(node))
     if (receipt.hinted > hinted.size) say(`counts ${receipt.hinted} hints, ${hinted.size} are held`)
-    if (receipt.replied > written.size + hinted.size) say(`counts ${receipt.replied} replies, ${written.size + hinted.size} came`)
-    if (options.sloppy === false && receipt.hinted > 0 && written.size < receipt.required) say('counts hints for a write that is not sloppy')
+    if (receipt.replied > written.size + hinted.size)
+      say(`counts ${receipt.replied} replies, ${written.size + hinted.size} came`)
+    if (options.sloppy === false && receipt.hinted > 0 && written.size < receipt.required)
+      say('counts hints for a write that is not sloppy')
   }
   if (receipt.durable > receipt.replied) say('has more durable replies than replies')
   if (receipt.guarantee !== 'strict' || !world.disksTrusted || key.suspended) return
@@ -78,9 +96,12 @@ export function checkWriteReceipt(world: World, observed: ObservedWrite): void {
   const bucketR = quorumInForce(key.settings.r, homes.length)
   if (receipt.required + bucketR <= receipt.n) say('cannot be strict')
   const holding = homes.filter((home) =>
-    storagesSince(world.cluster, world.cluster.host(home), observed.startedAt).some((storage) => homeKnows(storage, key, dot)),
+    storagesSince(world.cluster, world.cluster.host(home), observed.startedAt).some((storage) =>
+      homeKnows(storage, key, dot),
+    ),
   )
-  if (holding.length < strictHomesNeeded(receipt.n, bucketR, bucketW)) say(`is known only to ${holding.join() || 'nobody'} of its homes`)
+  if (holding.length < strictHomesNeeded(receipt.n, bucketR, bucketW))
+    say(`is known only to ${holding.join() || 'nobody'} of its homes`)
 }
 
 function text(receipt: Receipt): string {

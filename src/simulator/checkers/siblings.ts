@@ -19,7 +19,10 @@ export function checkSiblings(world: World, read: ObservedRead): void {
     for (const other of versions) {
       const attempt = key.writeOf(other)?.attempts.get(formatDot(other.dot))
       if (other !== version && attempt?.seen.has(version.dot)) {
-        world.violations.add('G6', `${key.name} shows ${describe(write)} beside ${formatDot(other.dot)}, which had seen it`)
+        world.violations.add(
+          'G6',
+          `${key.name} shows ${describe(write)} beside ${formatDot(other.dot)}, which had seen it`,
+        )
       }
       if (other !== version && key.writeOf(other) === write) {
         world.violations.add('G6', `${key.name} shows ${describe(write)} twice`)
