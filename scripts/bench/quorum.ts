@@ -55,8 +55,7 @@ const sizes = flags.nodes.split(',').map((text) => positive('nodes', text))
 const storages = flags.storage.split(',')
 const operations = flags.only.split(',').filter((name): name is Operation => name === 'get' || name === 'put')
 
-const load = new Load()
-const running = new Set<Servers>()
+const running = new Set<Servers | Load>()
 let interrupted = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
@@ -85,6 +84,9 @@ async function measure(bare: Servers, nodes: number, storage: string): Promise<M
   const cluster = await started(
     startCluster({ nodes, durable: storage === 'durable', profiles: flags.profile ?? null }),
   )
+  // A load process of its own: it remembers the contexts that this cluster gave.
+  const load = new Load()
+  running.add(load)
   say(`${nodes} nodes, ${storage}: filling ${KEYS} keys`)
   await fill(load, cluster)
   const comparisons = flags['no-ratio']
@@ -108,7 +110,8 @@ async function measure(bare: Servers, nodes: number, storage: string): Promise<M
     }
   }
   running.delete(cluster)
-  await cluster.stop()
+  running.delete(load)
+  await Promise.all([load.stop(), cluster.stop()])
   return { nodes, storage, comparisons, latencies }
 }
 
@@ -192,9 +195,9 @@ async function started(starting: Promise<Servers>): Promise<Servers> {
 }
 
 async function stopAll(): Promise<void> {
-  const servers = [...running]
+  const all = [...running]
   running.clear()
-  await Promise.all([load.stop(), ...servers.map((one) => one.stop())])
+  await Promise.all(all.map((one) => one.stop()))
 }
 
 function positive(name: string, text: string): number {

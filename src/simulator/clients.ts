@@ -68,6 +68,22 @@ export class Client {
     }
   }
 
+  /** One operation of a script. */
+  async perform(kind: 'put' | 'get' | 'delete' | 'burst' | 'retry', bucket: PlannedBucket, key: string): Promise<void> {
+    switch (kind) {
+      case 'put':
+        return this.#put(bucket, key)
+      case 'get':
+        return this.#get(bucket, key)
+      case 'delete':
+        return this.#delete(bucket, key)
+      case 'burst':
+        return this.#burst(bucket, key)
+      case 'retry':
+        return this.#retry()
+    }
+  }
+
   async #one(): Promise<void> {
     const choice = this.#random.next()
     const { bucket, key } = this.#choose()

@@ -34,10 +34,20 @@ export interface SeedResult {
   readonly simulatedMs: number
 }
 
+/** What a script plays on. */
+export interface Stage {
+  readonly world: World
+  readonly observation: Observation
+  readonly clients: readonly Client[]
+  readonly faults: Faults
+}
+
 export interface RunOptions {
   /** Every event with its time, as it happens. */
   readonly onEvent?: (at: number, event: string) => void
   readonly plan?: SeedPlan
+  /** In place of the clients' own choices and the seed's faults. */
+  readonly work?: (stage: Stage) => Promise<void>
   /** For tests and debuggers: what the run is made of, before it begins. */
   readonly onWorld?: (world: World) => void
 }
@@ -57,8 +67,10 @@ class SeedRun {
   readonly #observation: Observation
   readonly #faults: Faults
   readonly #clients: readonly Client[]
+  readonly #script: RunOptions['work']
 
-  constructor(plan: SeedPlan, { onEvent, onWorld }: RunOptions) {
+  constructor(plan: SeedPlan, { onEvent, onWorld, work }: RunOptions) {
+    this.#script = work
     this.#plan = plan
     const trace = (event: string): void => {
       const at = cluster.time.now
@@ -146,7 +158,8 @@ class SeedRun {
 
   async #run(): Promise<void> {
     await this.#form()
-    await this.#work()
+    if (this.#script) await this.#script({ world: this.#world, observation: this.#observation, clients: this.#clients, faults: this.#faults })
+    else await this.#work()
     await this.#heal()
     await this.#judge()
   }

@@ -132,28 +132,25 @@ export function mayProveNotApplied(tally: WriteTally): boolean {
 
 export function writeCounts(tally: WriteTally): WriteCounts {
   const { sloppy, durable: mustBeDurable } = tally.terms
-  const filled = new Set<string>()
-  let [replied, hinted, durable] = [0, 0, 0]
+  let [homes, replied, hinted, durable] = [0, 0, 0, 0]
   for (const entry of tally.replicas) {
     if (entry.state !== 'acknowledged' && entry.state !== 'hinted') continue
     replied++
     if (entry.state === 'hinted') hinted++
     if (entry.durable) durable++
-    if (entry.state === 'acknowledged' && (entry.durable || !mustBeDurable)) filled.add(entry.replica)
+    if (entry.state === 'acknowledged' && (entry.durable || !mustBeDurable)) homes++
   }
-  const fromHomes = filled.size
-  // After all homes: a home's own word takes its slot before a hint does.
-  for (const entry of tally.replicas) {
-    if (sloppy && entry.state === 'hinted' && (entry.durable || !mustBeDurable)) filled.add(entry.hintFor)
-  }
-  return {
-    acknowledged: filled.size,
-    homes: fromHomes,
-    standIns: filled.size - fromHomes,
-    replied,
-    hinted,
-    durable,
-  }
+  const standIns = sloppy && hinted > 0 ? slotsOfHints(tally) : 0
+  return { acknowledged: homes + standIns, homes, standIns, replied, hinted, durable }
+}
+
+/** Slots that only hints fill: a home's own word takes its slot before a hint does. */
+function slotsOfHints({ terms, replicas }: WriteTally): number {
+  const counts = ({ durable }: { readonly durable: boolean }): boolean => durable || !terms.durable
+  const slots = new Set(replicas.map((entry) => (entry.state === 'hinted' && counts(entry) ? entry.hintFor : null)))
+  for (const entry of replicas) if (entry.state === 'acknowledged' && counts(entry)) slots.delete(entry.replica)
+  slots.delete(null)
+  return slots.size
 }
 
 function belongs<Reason extends string>(
@@ -204,19 +201,32 @@ function next<Reason extends string>(
 /** How many more slots could be filled by replicas that have not concluded. */
 function stillPossible(tally: WriteTally): number {
   const { homes, fallbacks, sloppy } = tally.terms
-  const entryOf = (name: string): ReplicaEntry<string> | undefined =>
-    tally.replicas.find(({ replica }) => replica === name)
-  const open = (name: string): boolean => {
-    const entry = entryOf(name)
-    return entry === undefined || entry.state === 'in-flight'
+  let byThemselves = 0
+  let absent = 0
+  for (const home of homes) {
+    const entry = entryOf(tally, home)
+    if (entry?.state === 'acknowledged' || (sloppy && isHintedFor(tally, home))) continue
+    if (isOpen(entry)) byThemselves++
+    else if (entry.state !== 'refused' || entry.absent) absent++
   }
-  const hintedFor = new Set(tally.replicas.map((entry) => (entry.state === 'hinted' && sloppy ? entry.hintFor : null)))
-  const unfilled = homes.filter((home) => entryOf(home)?.state !== 'acknowledged' && !hintedFor.has(home))
-  const byThemselves = unfilled.filter(open).length
-  if (!sloppy) return byThemselves
-  const absent = unfilled.filter((home) => {
-    const entry = entryOf(home)
-    return entry !== undefined && !open(home) && (entry.state !== 'refused' || entry.absent)
-  })
-  return byThemselves + Math.min(absent.length, fallbacks.filter(open).length)
+  if (!sloppy || absent === 0) return byThemselves
+  let holders = 0
+  for (const fallback of fallbacks) if (isOpen(entryOf(tally, fallback))) holders++
+  return byThemselves + Math.min(absent, holders)
+}
+
+function entryOf(tally: WriteTally, name: string): ReplicaEntry<string> | undefined {
+  for (const entry of tally.replicas) if (entry.replica === name) return entry
+  return undefined
+}
+
+function isHintedFor(tally: WriteTally, home: string): boolean {
+  for (const entry of tally.replicas) if (entry.state === 'hinted' && entry.hintFor === home) return true
+  return false
+}
+
+function isOpen(
+  entry: ReplicaEntry<string> | undefined,
+): entry is undefined | (ReplicaEntry<string> & { readonly state: 'in-flight' }) {
+  return entry === undefined || entry.state === 'in-flight'
 }

@@ -1,0 +1,85 @@
+// Disks that are wiped, damaged or replaced at the worst moment: what was acknowledged survives, and nobody counts who does not know.
+
+import { describe, expect, test } from 'vitest'
+import { Story } from './story.ts'
+
+describe('lost disks', () => {
+  test('a repaired home keeps the siblings that it had', async () => {
+    const story = await Story.begin({ healing: { antiEntropy: false } })
+    const { r0, r1, r2 } = story
+    await story.cutOff(r0)
+    const seen = await story.write(r1, 'first', { sloppy: false })
+    await story.reunite()
+    await story.cutOff(r0)
+    await story.write(r0, 'blind', { w: 1, sloppy: false })
+    await story.write(r0, 'second', { w: 1, sloppy: false, context: seen })
+    await story.reunite()
+    expect(await story.shows(r0, { r: 3 })).toEqual(['blind', 'second'])
+    await story.untilNoHints()
+    await story.cutOff(r0)
+    expect(await story.shows(r1, { sloppy: false })).toEqual(['blind', 'second'])
+    expect(await story.shows(r2, { sloppy: false })).toEqual(['blind', 'second'])
+  })
+
+  test('the acknowledgement of a disk that was wiped meanwhile counts for nothing', async () => {
+    const story = await Story.begin({ nodes: 4 })
+    const { r0, r1, r2, f } = story
+    story.cluster.network.cut(f.name, r2.name)
+    story.cluster.network.cut(r2.name, f.name)
+    await story.until(() => f.node?.rooms?.links.reachable(r2.name) === false)
+    story.cluster.network.setDelay(f.name, r0.name, 400)
+    const pending = story.beginPut(f, 'tea', { sloppy: false, timeoutMs: 20_000 })
+    await story.until(() => story.records(r1) === 1)
+    story.cluster.crash(r1, 'reset', true)
+    r1.disk.wipe()
+    story.cluster.start(r1)
+    const outcome = await story.cluster.time.settle(pending)
+    story.cluster.network.setDelay(f.name, r0.name, 0)
+    await story.until(() => r1.serving)
+    await story.cutOff(r0)
+    if (outcome.type === 'stored' && outcome.receipt.guarantee === 'strict') {
+      const read = await story.get(r2, { sloppy: false })
+      expect(read.type).not.toBe('not-found')
+    }
+    await story.reunite()
+    await story.untilFull(r1)
+    if (outcome.type === 'stored') expect(await story.shows(r1)).toEqual(['tea'])
+  })
+
+  test('a filling home counts in no read before it has heard every complete home', async () => {
+    const story = await Story.begin()
+    const { r0, r1, r2 } = story
+    await story.cutOff(r2)
+    await story.write(r0, 'tea', { sloppy: false })
+    await story.reunite()
+    // The one that has it is cut off before anything heals, the other is wiped: the third knows nothing.
+    await story.kill(r1)
+    r1.disk.wipe()
+    await story.cutOff(r0)
+    story.cluster.start(r1)
+    await story.until(() => r1.serving)
+    const read = await story.get(r2, { sloppy: false, timeoutMs: 1500 })
+    expect(read.type === 'quorum-not-met' || read.type === 'found').toBe(true)
+    await story.reunite()
+    await story.untilFull(r1)
+    await story.cutOff(r0)
+    expect(await story.shows(r1, { sloppy: false })).toEqual(['tea'])
+  })
+
+  test('a damaged log is noticed, filled anew, and takes no good copy away', async () => {
+    const story = await Story.begin()
+    const { r0, r1 } = story
+    const keys = Array.from({ length: 30 }, (_, i) => `cup ${i}`)
+    for (const key of keys) await story.write(r0, key, {}, key)
+    for (const key of keys.slice(0, 10)) await story.delete(r0, key)
+    await story.kill(r1)
+    for (let i = 0; i < 3; i++) expect(r1.disk.rotBeforeLastSync()).not.toBeNull()
+    await story.restart(r1)
+    expect(r1.node?.rooms?.storage.recovery.damaged.length).toBeGreaterThan(0)
+    await story.untilFull(r1)
+    for (const host of [r1, r0]) {
+      for (const key of keys.slice(0, 10)) expect(await story.shows(host, {}, key)).toBeNull()
+      for (const key of keys.slice(10)) expect(await story.shows(host, {}, key)).toEqual([key])
+    }
+  })
+})

@@ -1,0 +1,46 @@
+// One Idempotency-Key is one write: at once through many nodes, across a partition, with a coordinator that dies, and again much later.
+
+import { describe, expect, test } from 'vitest'
+import { Story } from './story.ts'
+
+describe('one write', () => {
+  test('through five nodes across a partition with the first coordinator killed, and again after an overwrite', async () => {
+    const story = await Story.begin()
+    const { r0, r1, r2 } = story
+    const { hosts } = story.cluster
+    const idempotencyKey = 'order 17'
+    await story.cutOff(r0, story.last)
+    const pending = hosts.map((host) => story.beginPut(host, 'paid', { idempotencyKey, timeoutMs: 1000 }))
+    await story.cluster.time.runFor(0.3)
+    await story.kill(r0)
+    for (const [i, host] of hosts.entries()) if (host !== r0) await story.cluster.time.settle(pending[i] ?? Promise.reject(new Error('no put')))
+    await story.restart(r0)
+    await story.untilNoHints()
+    for (const host of hosts) expect(await story.shows(host, { r: 3 })).toEqual(['paid'])
+    const { context } = await story.get(r1).then((outcome) => {
+      if (outcome.type !== 'found') throw new Error(outcome.type)
+      return outcome
+    })
+    await story.write(r2, 'shipped', { context })
+    for (const host of hosts) await story.put(host, 'paid', { idempotencyKey })
+    await story.cluster.time.runFor(10_000)
+    for (const host of hosts) expect(await story.shows(host, { r: 3 })).toEqual(['shipped'])
+  })
+
+  test('a retry says itself that it was superseded, to homes that have not heard of it', async () => {
+    const story = await Story.begin({ healing: { antiEntropy: false, readRepair: false, readAllRate: 0 } })
+    const { r0, r1, r2 } = story
+    await story.kill(r2)
+    const seen = await story.write(r0, 'paid', { idempotencyKey: 'order 18', sloppy: false })
+    await story.write(r0, 'shipped', { context: seen, sloppy: false })
+    // The third home knows neither; the retry reaches it together with one that does.
+    for (const host of story.cluster.hosts) if (host !== r0 && host !== r1 && host.node) await story.cutOff(host)
+    story.cluster.network.healAll()
+    story.cluster.start(r2)
+    await story.until(() => r2.serving && r1.node?.rooms?.links.reachable(r2.name) === true)
+    await story.put(r1, 'paid', { idempotencyKey: 'order 18', sloppy: false })
+    await story.reunite()
+    expect(await story.shows(r2, { r: 3 })).toEqual(['shipped'])
+    expect(await story.shows(r1, { sloppy: false })).toEqual(['shipped'])
+  })
+})
