@@ -27,52 +27,112 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no-write-back',
     guarantee: 'G9',
-    edits: [edit('coordinator/reading.ts', '    let holding = agreeing\n', '    let holding = needed\n    resolve({ holding, refused: [] })\n')],
+    edits: [
+      edit(
+        'coordinator/reading.ts',
+        '    let holding = agreeing\n',
+        '    let holding = needed\n    resolve({ holding, refused: [] })\n',
+      ),
+    ],
   },
   {
     name: 'context-dropped-on-put',
     guarantee: 'G2, G6',
-    edits: [edit('coordinator/key-coordinator.ts', 'writeView(version, context.seen, context.tags)', 'writeView(version, DotSet.empty(), [])')],
+    edits: [
+      edit(
+        'coordinator/key-coordinator.ts',
+        'writeView(version, context.seen, context.tags)',
+        'writeView(version, DotSet.empty(), [])',
+      ),
+    ],
   },
   {
     name: 'empty-fallback-counts',
     guarantee: 'G7',
-    edits: [edit('core/quorum/read-tally.ts', 'if (standIns > 0 && tally.terms.sloppy && live) {', 'if (standIns > 0 && tally.terms.sloppy) {')],
+    edits: [
+      edit(
+        'core/quorum/read-tally.ts',
+        'if (standIns > 0 && tally.terms.sloppy && live) {',
+        'if (standIns > 0 && tally.terms.sloppy) {',
+      ),
+    ],
   },
   {
     name: 'hint-forgotten-when-sent',
     guarantee: 'G1, G5',
-    edits: [edit('repair/hint-delivery.ts', '    if (!(await send(hint, budgetMs))) return false\n', '    this.#parts.storage.hints.remove(hint)\n    if (!(await send(hint, budgetMs))) return false\n')],
+    edits: [
+      edit(
+        'repair/hint-delivery.ts',
+        '    if (!(await send(hint, budgetMs))) return false\n',
+        '    this.#parts.storage.hints.remove(hint)\n    if (!(await send(hint, budgetMs))) return false\n',
+      ),
+    ],
   },
   {
     name: 'acknowledged-before-sync',
     guarantee: 'G1',
-    edits: [edit('replica/replica.ts', 'return options.durable && !this.#storage.isSynced(lsn) ? this.#storage.synced(lsn).then(() => result) : result', 'return result')],
+    edits: [
+      edit(
+        'replica/replica.ts',
+        'return options.durable && !this.#storage.isSynced(lsn) ? this.#storage.synced(lsn).then(() => result) : result',
+        'return result',
+      ),
+    ],
   },
   {
     name: 'merkle-leaf-skipped',
     guarantee: 'G5',
-    edits: [edit('core/merkle/diff.ts', "return { type: 'done', leaves: differing }", "return { type: 'done', leaves: differing.slice(1) }")],
+    edits: [
+      edit(
+        'core/merkle/diff.ts',
+        "return { type: 'done', leaves: differing }",
+        "return { type: 'done', leaves: differing.slice(1) }",
+      ),
+    ],
   },
   {
     name: 'merge-drops-a-sibling',
     guarantee: 'G1',
-    edits: [edit('core/causality/view.ts', 'if (survivors.length > 1) survivors.sort(', 'if (survivors.length > 2) survivors.pop()\n  if (survivors.length > 1) survivors.sort(')],
+    edits: [
+      edit(
+        'core/causality/view.ts',
+        'if (survivors.length > 1) survivors.sort(',
+        'if (survivors.length > 2) survivors.pop()\n  if (survivors.length > 1) survivors.sort(',
+      ),
+    ],
   },
   {
     name: 'acknowledged-at-w-minus-1',
     guarantee: 'G1, G7',
-    edits: [edit('core/quorum/write-tally.ts', 'if (counts.acknowledged >= tally.terms.required) return', 'if (counts.acknowledged >= Math.max(1, tally.terms.required - 1)) return')],
+    edits: [
+      edit(
+        'core/quorum/write-tally.ts',
+        'if (counts.acknowledged >= tally.terms.required) return',
+        'if (counts.acknowledged >= Math.max(1, tally.terms.required - 1)) return',
+      ),
+    ],
   },
   {
     name: 'deletion-collected-without-proof',
     guarantee: 'G4',
-    edits: [edit('repair/collection.ts', 'const stable = reported.stable(partition, directory, own)', 'const stable = reported ? own : null')],
+    edits: [
+      edit(
+        'repair/collection.ts',
+        'const stable = reported.stable(partition, directory, own)',
+        'const stable = reported ? own : null',
+      ),
+    ],
   },
   {
     name: 'hint-counts-as-strict',
     guarantee: 'G7, G9',
-    edits: [edit('core/quorum/guarantee.ts', "  if (facts.standIns > 0) return 'sloppy'\n  const overlaps = facts.requestW", '  facts = { ...facts, homesHolding: facts.homesHolding + facts.standIns }\n  const overlaps = facts.requestW')],
+    edits: [
+      edit(
+        'core/quorum/guarantee.ts',
+        "  if (facts.standIns > 0) return 'sloppy'\n  const overlaps = facts.requestW",
+        '  facts = { ...facts, homesHolding: facts.homesHolding + facts.standIns }\n  const overlaps = facts.requestW',
+      ),
+    ],
   },
   {
     name: 'filling-replica-counts',
@@ -96,37 +156,75 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'read-error-becomes-not-found',
     guarantee: 'G9, G13',
-    edits: [edit('coordinator/read-round.ts', "    if (answer.type !== 'answered') {\n", "    if (answer.type === 'failed') answer = { type: 'answered', view: null, same: false, missing: DotSet.empty(), filling: false, time: 0 }\n    if (answer.type !== 'answered') {\n")],
+    edits: [
+      edit(
+        'coordinator/read-round.ts',
+        "    if (answer.type !== 'answered') {\n",
+        "    if (answer.type === 'failed') answer = { type: 'answered', view: null, same: false, missing: DotSet.empty(), filling: false, time: 0 }\n    if (answer.type !== 'answered') {\n",
+      ),
+    ],
   },
   {
     name: 'mid-log-damage-taken-for-a-torn-tail',
     guarantee: 'G13, G1',
-    edits: [edit('storage/recovery.ts', 'if (this.#expected > 0 && sequence > this.#expected) {', 'if (this.#expected > 0 && sequence < 0) {')],
+    edits: [
+      edit(
+        'storage/recovery.ts',
+        'if (this.#expected > 0 && sequence > this.#expected) {',
+        'if (this.#expected > 0 && sequence < 0) {',
+      ),
+    ],
   },
   {
     name: 'read-ignores-its-context',
     guarantee: 'G8',
-    edits: [edit('coordinator/read-round.ts', 'this.#missing = terms.mustInclude ?? DotSet.empty()', 'this.#missing = DotSet.empty()')],
+    edits: [
+      edit(
+        'coordinator/read-round.ts',
+        'this.#missing = terms.mustInclude ?? DotSet.empty()',
+        'this.#missing = DotSet.empty()',
+      ),
+    ],
   },
   {
     name: 'put-answers-with-the-replicas-context',
     guarantee: 'G2',
-    edits: [edit('replica/replica.ts', 'const context = only && !filling && merged.record ?', 'const context = !filling && merged.record ?')],
+    edits: [
+      edit(
+        'replica/replica.ts',
+        'const context = only && !filling && merged.record ?',
+        'const context = !filling && merged.record ?',
+      ),
+    ],
   },
   {
     name: 'time-out-reported-as-not-applied',
     guarantee: 'G10',
-    edits: [edit('core/quorum/write-tally.ts', "outcome: applied ? 'unknown' : 'not-applied'", "outcome: 'not-applied'")],
+    edits: [
+      edit('core/quorum/write-tally.ts', "outcome: applied ? 'unknown' : 'not-applied'", "outcome: 'not-applied'"),
+    ],
   },
   {
     name: 'clock-claims-counters-across-a-gap',
     guarantee: 'G1',
-    edits: [edit('core/causality/record.ts', '    received.push(dot)\n', '    for (let counter = 1; counter <= dot.counter; counter++) received.push({ life: dot.life, counter })\n')],
+    edits: [
+      edit(
+        'core/causality/record.ts',
+        '    received.push(dot)\n',
+        '    for (let counter = 1; counter <= dot.counter; counter++) received.push({ life: dot.life, counter })\n',
+      ),
+    ],
   },
   {
     name: 'life-reused-after-a-crash',
     guarantee: 'G3',
-    edits: [edit('node/rooms.ts', 'new DotMint(random)', 'new DotMint({ bytes: () => Buffer.from(options.name.padEnd(8).slice(-8)), next: () => 0 })')],
+    edits: [
+      edit(
+        'node/rooms.ts',
+        'new DotMint(random)',
+        'new DotMint({ bytes: () => Buffer.from(options.name.padEnd(8).slice(-8)), next: () => 0 })',
+      ),
+    ],
   },
   {
     name: 'anti-entropy-off',
@@ -136,12 +234,24 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'hints-only-in-memory',
     guarantee: 'G1',
-    edits: [edit('storage/storage.ts', 'hint: (hint) => logged((sink) => encodeHintEntry(sink, hint)),', "hint: () => logged((sink) => encodeCatalogEntry(sink, 'x', null)),")],
+    edits: [
+      edit(
+        'storage/storage.ts',
+        'hint: (hint) => logged((sink) => encodeHintEntry(sink, hint)),',
+        "hint: () => logged((sink) => encodeCatalogEntry(sink, 'x', null)),",
+      ),
+    ],
   },
   {
     name: 'failed-sync-retried',
     guarantee: 'G1',
-    edits: [edit('storage/log.ts', '    await this.#file.sync()\n', '    await this.#file.sync().catch(() => this.#file.sync())\n')],
+    edits: [
+      edit(
+        'storage/log.ts',
+        '    await this.#file.sync()\n',
+        '    await this.#file.sync().catch(() => this.#file.sync())\n',
+      ),
+    ],
   },
   {
     name: 'directory-not-synced',

@@ -27,7 +27,9 @@ process.exitCode = await main(process.argv.slice(2))
 async function main(names: readonly string[]): Promise<number> {
   const unknown = names.filter((name) => !MUTANTS.some((mutant) => mutant.name === name))
   if (unknown.length > 0) {
-    process.stderr.write(`no such mutant: ${unknown.join(', ')}\nthere are: ${MUTANTS.map(({ name }) => name).join(', ')}\n`)
+    process.stderr.write(
+      `no such mutant: ${unknown.join(', ')}\nthere are: ${MUTANTS.map(({ name }) => name).join(', ')}\n`,
+    )
     return 2
   }
   const verdicts: Verdict[] = []
@@ -50,13 +52,17 @@ function line({ mutant, caught, seed, tried }: Verdict): string {
 async function judge(mutant: Mutant): Promise<Verdict> {
   const copy = mkdtempSync(join(tmpdir(), 'quorate-mutant-'))
   try {
-    for (const part of ['src', 'scripts', 'package.json']) cpSync(join(root, part), join(copy, part), { recursive: true })
+    for (const part of ['src', 'scripts', 'package.json'])
+      cpSync(join(root, part), join(copy, part), { recursive: true })
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
     for (const { file, find, replace } of mutant.edits) {
       const path = join(copy, file)
       const text = readFileSync(path, 'utf8')
       if (text.split(find).length !== 2) return { mutant, caught: `no longer fits ${file}`, seed: null, tried: 0 }
-      writeFileSync(path, text.replace(find, () => replace))
+      writeFileSync(
+        path,
+        text.replace(find, () => replace),
+      )
     }
     return await run(mutant, copy)
   } finally {
@@ -74,7 +80,7 @@ function run(mutant: Mutant, copy: string): Promise<Verdict> {
     child.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()))
     child.on('close', () => {
       const lines = output.split('\n').filter((text) => text.startsWith('{'))
-      const results = lines.map((text): SeedLine => JSON.parse(text))
+      const results = lines.map((text) => JSON.parse(text) as SeedLine)
       const first = results.filter(({ violations }) => violations.length > 0).sort((a, b) => a.seed - b.seed)[0]
       const caught = [...new Set(first?.violations.map(({ guarantee }) => guarantee))].join(',')
       resolve({ mutant, caught, seed: first?.seed ?? null, tried: results.length })

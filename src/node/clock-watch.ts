@@ -25,10 +25,17 @@ export class ClockWatch {
     return this.#fresh().reduce((greatest, { offsetMs }) => Math.max(greatest, Math.abs(offsetMs)), 0)
   }
 
+  /** Asked for with every request. */
   get isOff(): boolean {
-    const fresh = this.#fresh()
-    const away = fresh.filter(({ offsetMs }) => Math.abs(offsetMs) > this.#boundMs).length
-    return away > 0 && away * 2 > fresh.length
+    const since = this.#monotonic() - SAMPLE_LIFETIME_MS
+    let fresh = 0
+    let away = 0
+    for (const { at, offsetMs } of this.#samples.values()) {
+      if (at < since) continue
+      fresh++
+      if (Math.abs(offsetMs) > this.#boundMs) away++
+    }
+    return away > 0 && away * 2 > fresh
   }
 
   #fresh(): { readonly offsetMs: number; readonly at: number }[] {

@@ -102,6 +102,10 @@ export class Faults {
         return this.#lossy(kind, { refuse: 0.5, reset: 0.003 }, durationMs)
       case 'broken-link':
         return this.#breakLink()
+      case 'fragments':
+        return this.#fragments(durationMs)
+      case 'graceful-stop':
+        return this.#stop(durationMs)
       case 'clock-jump':
         return this.#jump(durationMs)
       case 'failed-sync':
@@ -153,6 +157,21 @@ export class Faults {
     if (!host) return
     this.#note(kind, `${host.name} for ${durationMs.toFixed(0)}`)
     this.#end(host, how, powerCut)
+    await this.#backAfter(host, durationMs)
+  }
+
+  /** SIGTERM: what is under way ends, everything is synced; then the process is gone. */
+  async #stop(durationMs: number): Promise<void> {
+    const host = this.#victim(({ name, serving }) => serving && (!this.#world.plan.memory || this.losses.mayLose(name)))
+    const node = host?.node
+    if (!host || !node) return
+    this.#note('graceful-stop', `${host.name} for ${durationMs.toFixed(0)}`)
+    this.#held.add(host.name)
+    this.#stability.begin(host.name)
+    if (this.#world.plan.memory) this.losses.note(host.name)
+    await Promise.race([node.drain(500), this.#wait(1500)])
+    this.#stability.end(host.name)
+    if (host.node === node) this.#end(host, 'reset', false)
     await this.#backAfter(host, durationMs)
   }
 
@@ -300,6 +319,15 @@ export class Faults {
     this.#stability.end('everything')
   }
 
+  /** TCP as it may be: no trouble, so nothing that anybody could blame. */
+  async #fragments(durationMs: number): Promise<void> {
+    const { network } = this.#world.cluster
+    this.#note('fragments', `for ${durationMs.toFixed(0)}`)
+    network.faults = { ...network.faults, fragment: 0.5 }
+    await this.#wait(durationMs)
+    network.faults = { ...network.faults, fragment: 0 }
+  }
+
   async #breakLink(): Promise<void> {
     const [a, b] = this.#random.shuffle(this.#names) as [string, string]
     this.#note('broken-link', `${a}-${b}`)
@@ -421,10 +449,11 @@ export class Faults {
     // What is under way (repair behind answers, too) must not touch it any more.
     key.quiet = true
     await this.#wait(QUIET_MS)
-    const host = cluster.host(this.#random.pick(homesOf(cluster, key)))
-    const rooms = host.node?.rooms
+    const homes = homesOf(cluster, key)
+    const host = homes.length > 0 ? cluster.host(this.#random.pick(homes)) : null
+    const rooms = host?.node?.rooms
     const isPossible = this.losses.isWhole && key.busy === 0 && this.#canLoseRecord(key)
-    if (!isPossible || !rooms || !(rooms.storage.memtable instanceof MapMemtable)) {
+    if (!isPossible || !host || !rooms || !(rooms.storage.memtable instanceof MapMemtable)) {
       key.quiet = false
       return
     }

@@ -34,10 +34,9 @@ export function seenAt(storage: Storage, key: KeyHistory): string {
 }
 
 /** The storage that runs on a host, and those whose runs ended since. */
-export function storagesSince(cluster: SimulatedCluster, host: Host, since: number): Storage[] {
+export function storagesSince(host: Host, since: number): Storage[] {
   const running = host.node?.rooms?.storage
   const departed = host.departed.filter(({ at }) => at >= since).map(({ storage }) => storage)
-  void cluster
   return running ? [...departed, running] : departed
 }
 

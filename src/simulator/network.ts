@@ -19,6 +19,8 @@ export interface NetworkFaults {
   /** The connection breaks in the middle of what is being written. */
   readonly reset: number
   readonly refuse: number
+  /** What was written at once arrives in pieces, as TCP may cut it. */
+  readonly fragment?: number
   readonly delayMsMax: number
 }
 
@@ -28,6 +30,7 @@ export const NO_NETWORK_FAULTS: NetworkFaults = {
   reorderFrame: 0,
   reset: 0,
   refuse: 0,
+  fragment: 0,
   delayMsMax: 0,
 }
 

@@ -158,7 +158,13 @@ class SeedRun {
 
   async #run(): Promise<void> {
     await this.#form()
-    if (this.#script) await this.#script({ world: this.#world, observation: this.#observation, clients: this.#clients, faults: this.#faults })
+    if (this.#script)
+      await this.#script({
+        world: this.#world,
+        observation: this.#observation,
+        clients: this.#clients,
+        faults: this.#faults,
+      })
     else await this.#work()
     await this.#heal()
     await this.#judge()

@@ -34,6 +34,8 @@ export const FAULT_KINDS = [
   'resets',
   'refused-connections',
   'broken-link',
+  'fragments',
+  'graceful-stop',
   'clock-jump',
   'failed-sync',
   'full-disk',
@@ -184,7 +186,7 @@ function faultsOf(
     }
     if (memory && ['power-cut', 'crash-at-io', 'slow-disk', 'failed-sync', 'full-disk', 'restart-all'].includes(kind))
       return false
-    if (memory && kind === 'kill') return lossesMax > 0
+    if (memory && (kind === 'kill' || kind === 'graceful-stop')) return lossesMax > 0
     if (kind === 'clock-jump') return random.chance(0.2)
     if (kind === 'repair-now') return healing.antiEntropy
     return true

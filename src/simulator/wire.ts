@@ -78,6 +78,7 @@ export class SimulatedConnection implements Connection {
     const wholeFrames = this.#advance(bytes)
     const faults = this.#network.faults
     if (wholeFrames && faults.dropFrame + faults.duplicateFrame + faults.reorderFrame > 0) this.#sendFrames(bytes)
+    else if (this.#network.random.chance(faults.fragment ?? 0)) this.#sendPieces(bytes)
     else this.#send(bytes.slice())
     if (this.#pendingBytes > HIGH_WATER_BYTES) this.#full = true
     return !this.#full
@@ -155,6 +156,14 @@ export class SimulatedConnection implements Connection {
   #send(bytes: Uint8Array): void {
     this.#pendingBytes += bytes.length
     this.peer.#arrive({ dueAt: this.#dueAt(bytes.length), bytes, error: undefined })
+  }
+
+  #sendPieces(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) {
+      const to = Math.min(bytes.length, at + this.#network.random.integer(1, 1 + Math.max(1, bytes.length >> 1)))
+      this.#send(bytes.slice(at, to))
+      at = to
+    }
   }
 
   /** In order: never before what was sent earlier, nor before the other side is up. */

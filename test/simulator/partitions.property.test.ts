@@ -9,7 +9,12 @@ import { DEFAULT_BUCKET } from '../../src/core/membership/bucket-settings.ts'
 import { DEFAULT_HEALING } from '../../src/node/options.ts'
 
 type Step =
-  | { readonly do: 'put' | 'get' | 'delete' | 'burst' | 'retry'; readonly client: number; readonly key: number; readonly wait: boolean }
+  | {
+      readonly do: 'put' | 'get' | 'delete' | 'burst' | 'retry'
+      readonly client: number
+      readonly key: number
+      readonly wait: boolean
+    }
   | { readonly do: 'cut'; readonly from: number; readonly to: number; readonly bothWays: boolean }
   | { readonly do: 'isolate' | 'kill' | 'power-cut' | 'restart'; readonly host: number }
   | { readonly do: 'heal' }
@@ -20,10 +25,18 @@ const index = fc.nat(4)
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
-    arbitrary: fc.record({ do: fc.constantFrom('put', 'get', 'get', 'delete', 'burst', 'retry'), client: fc.nat(2), key: fc.nat(1), wait: fc.boolean() }),
+    arbitrary: fc.record({
+      do: fc.constantFrom('put', 'get', 'get', 'delete', 'burst', 'retry'),
+      client: fc.nat(2),
+      key: fc.nat(1),
+      wait: fc.boolean(),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('cut'), from: index, to: index, bothWays: fc.boolean() }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('isolate', 'kill', 'power-cut', 'restart', 'restart'), host: index }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('isolate', 'kill', 'power-cut', 'restart', 'restart'), host: index }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('heal') }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('wait'), milliseconds: fc.constantFrom(1, 50, 700, 3000) }) },
 )
@@ -73,7 +86,8 @@ async function play({ world, observation, clients, faults }: Stage, steps: reado
   observation.stability.begin('everything')
   let open = 0
   for (const one of steps) {
-    const host = (at: number): (typeof cluster.hosts)[number] => cluster.hosts[at % cluster.hosts.length] as (typeof cluster.hosts)[number]
+    const host = (at: number): (typeof cluster.hosts)[number] =>
+      cluster.hosts[at % cluster.hosts.length] as (typeof cluster.hosts)[number]
     switch (one.do) {
       case 'wait':
         await cluster.time.runFor(one.milliseconds)

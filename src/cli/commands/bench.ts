@@ -29,7 +29,7 @@ export function register(command: Command, io: CommandIo): void {
 function benchmarks(): string[] {
   try {
     return readdirSync(`${PROJECT_FOLDER}${FOLDER}`)
-      .filter((file) => file.endsWith('.ts'))
+      .filter((file) => file.endsWith('.ts') && file !== 'run.ts')
       .map((file) => file.slice(0, -3))
       .toSorted()
   } catch {

@@ -48,7 +48,7 @@ export class Durability {
     const holders: string[] = []
     let sure = 0
     for (const host of cluster.hosts) {
-      for (const storage of storagesSince(cluster, host, startedAt)) {
+      for (const storage of storagesSince(host, startedAt)) {
         const asHome = homes.includes(host.name) && homeKnows(storage, key, dot)
         if (!asHome && !hintHolds(storage, key, dot)) continue
         holders.push(host.name)

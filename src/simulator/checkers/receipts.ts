@@ -46,7 +46,7 @@ export function checkReadReceipt(world: World, read: ObservedRead): void {
   const able = homes.filter((home) => {
     const host = world.cluster.host(home)
     const filling = host.node?.rooms?.filling.isFilling(key.partition)
-    const running = storagesSince(world.cluster, host, read.startedAt).length > 0
+    const running = storagesSince(host, read.startedAt).length > 0
     return running && !(filling && read.fillingAtStart.has(home))
   })
   if (receipt.replied - receipt.hinted > able.length) say(`counts more homes than were complete (${able.join()})`)
@@ -57,9 +57,7 @@ export function checkReadReceipt(world: World, read: ObservedRead): void {
   const needed = strictHomesNeeded(receipt.n, receipt.required, bucketW)
   for (const version of outcome.versions) {
     const holding = homes.filter((home) =>
-      storagesSince(world.cluster, world.cluster.host(home), read.startedAt).some((storage) =>
-        homeKnows(storage, key, version.dot),
-      ),
+      storagesSince(world.cluster.host(home), read.startedAt).some((storage) => homeKnows(storage, key, version.dot)),
     )
     if (holding.length < needed) say(`shows ${formatDot(version.dot)}, which only ${holding.join()} know(s)`)
   }
@@ -96,9 +94,7 @@ export function checkWriteReceipt(world: World, observed: ObservedWrite): void {
   const bucketR = quorumInForce(key.settings.r, homes.length)
   if (receipt.required + bucketR <= receipt.n) say('cannot be strict')
   const holding = homes.filter((home) =>
-    storagesSince(world.cluster, world.cluster.host(home), observed.startedAt).some((storage) =>
-      homeKnows(storage, key, dot),
-    ),
+    storagesSince(world.cluster.host(home), observed.startedAt).some((storage) => homeKnows(storage, key, dot)),
   )
   if (holding.length < strictHomesNeeded(receipt.n, bucketR, bucketW))
     say(`is known only to ${holding.join() || 'nobody'} of its homes`)

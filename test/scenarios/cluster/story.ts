@@ -3,7 +3,13 @@
 
 import type { CausalContext } from '../../../src/core/causality/context-token.ts'
 import type { BucketSettings } from '../../../src/core/membership/bucket-settings.ts'
-import type { DeleteOutcome, GetOptions, GetOutcome, PutOptions, PutOutcome } from '../../../src/coordinator/operations.ts'
+import type {
+  DeleteOutcome,
+  GetOptions,
+  GetOutcome,
+  PutOptions,
+  PutOutcome,
+} from '../../../src/coordinator/operations.ts'
 import { invariant } from '../../../src/errors.ts'
 import type { NodeApi } from '../../../src/node/api.ts'
 import { type Host, SimulatedCluster, type SimulatedClusterOptions } from '../../../src/simulator/simulated-cluster.ts'
@@ -58,14 +64,21 @@ export class Story {
   }
 
   /** A put that must succeed; returns its context. */
-  async write(through: Host, text: string, options: Partial<PutOptions> = {}, key: string = KEY): Promise<CausalContext> {
+  async write(
+    through: Host,
+    text: string,
+    options: Partial<PutOptions> = {},
+    key: string = KEY,
+  ): Promise<CausalContext> {
     const outcome = await this.put(through, text, options, key)
     invariant(outcome.type === 'stored', `${text} is stored: ${JSON.stringify(outcome)}`)
     return outcome.context
   }
 
   get(through: Host, options: Partial<GetOptions> = {}, key: string = KEY): Promise<GetOutcome> {
-    return this.cluster.time.settle(nodeOf(through).coordinator.get({ bucket: BUCKET, key, timeoutMs: TIMEOUT_MS, ...options }))
+    return this.cluster.time.settle(
+      nodeOf(through).coordinator.get({ bucket: BUCKET, key, timeoutMs: TIMEOUT_MS, ...options }),
+    )
   }
 
   /** What a read shows, in order of text; `null`: not found. Fails when the read does. */
@@ -116,7 +129,11 @@ export class Story {
   async restartAlone(host: Host): Promise<void> {
     this.cluster.start(host)
     const { network } = this.cluster
-    await this.until(() => host.serving && this.#pairs().every(([a, b]) => a !== host || !b.node || network.isCut(a.name, b.name) || hears(a, b)))
+    await this.until(
+      () =>
+        host.serving &&
+        this.#pairs().every(([a, b]) => a !== host || !b.node || network.isCut(a.name, b.name) || hears(a, b)),
+    )
   }
 
   // ── waiting ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -143,7 +160,9 @@ export class Story {
   }
 
   #pairs(): [Host, Host][] {
-    return this.cluster.hosts.flatMap((a) => this.cluster.hosts.flatMap((b): [Host, Host][] => (a === b ? [] : [[a, b]])))
+    return this.cluster.hosts.flatMap((a) =>
+      this.cluster.hosts.flatMap((b): [Host, Host][] => (a === b ? [] : [[a, b]])),
+    )
   }
 }
 
