@@ -28,20 +28,18 @@ describe('one write', () => {
     for (const host of hosts) expect(await story.shows(host, { r: 3 })).toEqual(['shipped'])
   })
 
-  test('a retry says itself that it was superseded, to homes that have not heard of it', async () => {
-    const story = await Story.begin({ healing: { antiEntropy: false, readRepair: false, readAllRate: 0 } })
+  // Found by seed 86: the retry's coordinator knew that the write was superseded, and let the third home take it for news.
+  test('a retry says itself that it was superseded, to a home that has not heard of it', async () => {
+    const healing = { antiEntropy: false, readRepair: false, handoff: false, readAllRate: 0 }
+    const story = await Story.begin({ healing })
     const { r0, r1, r2 } = story
-    await story.kill(r2)
-    const seen = await story.write(r0, 'paid', { idempotencyKey: 'order 18', sloppy: false })
+    const options = { idempotencyKey: 'order 18', sloppy: false }
+    await story.cutOff(r2)
+    const seen = await story.write(r0, 'paid', options)
     await story.write(r0, 'shipped', { context: seen, sloppy: false })
-    // The third home knows neither; the retry reaches it together with one that does.
-    for (const host of story.cluster.hosts) if (host !== r0 && host !== r1 && host.node) await story.cutOff(host)
-    story.cluster.network.healAll()
-    story.cluster.start(r2)
-    await story.until(() => r2.serving && r1.node?.rooms?.links.reachable(r2.name) === true)
-    await story.put(r1, 'paid', { idempotencyKey: 'order 18', sloppy: false })
     await story.reunite()
-    expect(await story.shows(r2, { r: 3 })).toEqual(['shipped'])
-    expect(await story.shows(r1, { sloppy: false })).toEqual(['shipped'])
+    await story.write(r1, 'paid', { ...options, w: 3 })
+    expect(await story.shows(r2, { r: 1, sloppy: false })).toBeNull()
+    expect(await story.shows(r1, { r: 3 })).toEqual(['shipped'])
   })
 })
