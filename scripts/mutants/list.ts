@@ -149,7 +149,7 @@ export const MUTANTS: readonly Mutant[] = [
       edit(
         'coordinator/write-round.ts',
         "        this.#note({ type: 'acknowledged', replica: member, durable: answer.durable })\n",
-        "        this.#note({ type: 'acknowledged', replica: member, durable: answer.durable })\n        if (!answer.stored) this.#note({ type: 'acknowledged', replica: this.#terms.homes.find((home) => !this.#written.has(home)) ?? member, durable: answer.durable })\n",
+        "        this.#note({ type: 'acknowledged', replica: member, durable: answer.durable })\n        if (!answer.stored) this.#note({ type: 'acknowledged', replica: this.#terms.homes.find((home) => !this.#tally.replicas.some((entry) => entry.replica === home && entry.state === 'acknowledged')) ?? member, durable: answer.durable })\n",
       ),
     ],
   },
@@ -213,6 +213,11 @@ export const MUTANTS: readonly Mutant[] = [
         '    received.push(dot)\n',
         '    for (let counter = 1; counter <= dot.counter; counter++) received.push({ life: dot.life, counter })\n',
       ),
+      edit(
+        'core/causality/record.ts',
+        'const received = [version.dot]',
+        'const received = Array.from({ length: version.dot.counter }, (_, i) => ({ ...version.dot, counter: i + 1 }))',
+      ),
     ],
   },
   {
@@ -248,8 +253,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'storage/log.ts',
-        '    await this.#file.sync()\n',
-        '    await this.#file.sync().catch(() => this.#file.sync())\n',
+        '    await this.#file.append(chunks)\n',
+        '    await this.#file.append(chunks).catch(() => this.#file.sync())\n',
       ),
     ],
   },

@@ -20,32 +20,100 @@ function digitAt(hex: string, at: number): number {
   return digit
 }
 
+const WORDS_CACHED_MAX = 1024
+const words = new Map<string, HexWords>()
+
+/** 8 bytes as two numbers: the first four bytes, and the last. */
+export interface HexWords {
+  readonly high: number
+  readonly low: number
+}
+
+/** Of 16 lower-case hex digits that come again and again, as lives do. Throws `RangeError`. */
+export function wordsOfLife(hex: string): HexWords {
+  const known = words.get(hex)
+  if (known !== undefined) return known
+  if (hex.length !== 16) throw new RangeError('expected 8 bytes of hex')
+  let high = 0
+  let low = 0
+  for (let i = 0; i < 8; i++) {
+    high = (high << 4) | digitAt(hex, i)
+    low = (low << 4) | digitAt(hex, i + 8)
+  }
+  if (words.size >= WORDS_CACHED_MAX) words.clear()
+  const made = { high, low }
+  words.set(hex, made)
+  return made
+}
+
 // A few lives name nearly all dots. A direct-mapped table hands out the same string for the same bytes, so that comparing it and
 // looking it up in a Map is a pointer's work. Bounded; a collision only costs a conversion.
 const INTERNED = 1024
-const internedHigh = new Uint32Array(INTERNED)
-const internedLow = new Uint32Array(INTERNED)
+const internedHigh = new Int32Array(INTERNED)
+const internedLow = new Int32Array(INTERNED)
 const internedHex: string[] = new Array<string>(INTERNED).fill('')
 
-/** Grows as needed; `finish` hands out the bytes written so far, without a copy. */
+const SLAB_BYTES = 16 << 10
+/** Less than this is left over rather than begun in. */
+const SLAB_RESERVE = 128
+
+/**
+ * Grows as needed; `finish` hands out the bytes written so far, without a copy. With `begin` and `take` one writer serves again and
+ * again: small results share a slab, as `Buffer.allocUnsafe`'s do, in their exact size and at half the price.
+ */
 export class ByteWriter {
   #buffer: Buffer
+  /** Where what is being written begins. */
+  #start = 0
   #length = 0
+  #slab: Buffer | null = null
+  #slabUsed = 0
 
   constructor(capacity = 256) {
     this.#buffer = Buffer.allocUnsafe(capacity)
   }
 
   get length(): number {
-    return this.#length
+    return this.#length - this.#start
   }
 
   #room(bytes: number): void {
-    const needed = this.#length + bytes
-    if (needed <= this.#buffer.length) return
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2))
-    this.#buffer.copy(larger, 0, 0, this.#length)
+    if (this.#length + bytes > this.#buffer.length) this.#grow(bytes)
+  }
+
+  #grow(bytes: number): void {
+    const written = this.#length - this.#start
+    const needed = written + bytes
+    const isSmall = this.#buffer === this.#slab && needed <= SLAB_BYTES / 8
+    // What is large gets a buffer for itself, of little more than its size, and the slab goes on afterwards.
+    const larger = isSmall ? Buffer.allocUnsafeSlow(SLAB_BYTES) : Buffer.allocUnsafe(Math.max(needed, written * 2))
+    if (isSmall) {
+      this.#slab = larger
+      this.#slabUsed = 0
+    }
+    this.#buffer.copy(larger, 0, this.#start, this.#length)
     this.#buffer = larger
+    this.#start = 0
+    this.#length = written
+  }
+
+  /** Starts anew behind what was taken; what was not is abandoned. */
+  begin(): void {
+    if (this.#slab === null || this.#slab.length - this.#slabUsed < SLAB_RESERVE) {
+      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+      this.#slabUsed = 0
+    }
+    this.#buffer = this.#slab
+    this.#start = this.#slabUsed
+    this.#length = this.#start
+  }
+
+  /** What was written since `begin`. */
+  take(): Buffer {
+    const taken = this.#buffer.subarray(this.#start, this.#length)
+    if (this.#buffer === this.#slab) this.#slabUsed = this.#length
+    this.#start = this.#length
+    return taken
   }
 
   u8(value: number): void {
@@ -56,7 +124,7 @@ export class ByteWriter {
   /** An unsigned integer up to 2^53 − 1, 1 to 8 bytes. */
   varint(value: number): void {
     if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`not a counting number: ${value}`)
-    this.#room(8)
+    if (this.#length + 8 > this.#buffer.length) this.#grow(8)
     let rest = value
     // Stamps are beyond 32 bits, where a remainder is a call into the C library; below, shifts do.
     while (rest > 0x7fffffff) {
@@ -99,8 +167,31 @@ export class ByteWriter {
     }
   }
 
+  /** The same 8 bytes as `hex` would write, at less cost for what comes again and again. */
+  life(life: string): void {
+    const { high, low } = wordsOfLife(life)
+    this.#room(8)
+    const buffer = this.#buffer
+    const at = this.#length
+    buffer[at] = high >>> 24
+    buffer[at + 1] = high >>> 16
+    buffer[at + 2] = high >>> 8
+    buffer[at + 3] = high
+    buffer[at + 4] = low >>> 24
+    buffer[at + 5] = low >>> 16
+    buffer[at + 6] = low >>> 8
+    buffer[at + 7] = low
+    this.#length = at + 8
+  }
+
+  /** Starts over in the same memory: whoever has what was handed out must be done with it. */
+  clear(): void {
+    this.#start = 0
+    this.#length = 0
+  }
+
   finish(): Buffer {
-    return this.#buffer.subarray(0, this.#length)
+    return this.#buffer.subarray(this.#start, this.#length)
   }
 }
 
@@ -127,6 +218,28 @@ export class ByteReader {
 
   /** Rejects non-canonical forms (a trailing zero group) and values above 2^53 − 1. */
   varint(): number {
+    const buffer = this.#buffer
+    let at = this.#position
+    // Past the end a read is undefined, which is below nothing: then the general way tells what is wrong.
+    const first = buffer[at] as number
+    if (first < 0x80) {
+      this.#position = at + 1
+      return first
+    }
+    // Up to 28 bits without a multiplication.
+    let value = first & 0x7f
+    for (let shift = 7; shift < 28; shift += 7) {
+      const byte = buffer[++at] as number
+      if (byte > 0 && byte < 0x80) {
+        this.#position = at + 1
+        return value | (byte << shift)
+      }
+      value |= (byte & 0x7f) << shift
+    }
+    return this.#longVarint()
+  }
+
+  #longVarint(): number {
     let value = 0
     let scale = 1
     for (let i = 0; i < 8; i++) {
@@ -178,12 +291,12 @@ export class ByteReader {
 
   #internedHex(start: number): string {
     const buffer = this.#buffer
-    const high = buffer.readUInt32LE(start)
-    const low = buffer.readUInt32LE(start + 4)
+    const high = wordAt(buffer, start)
+    const low = wordAt(buffer, start + 4)
     const at = (high ^ (low >>> 7)) & (INTERNED - 1)
     const known = internedHex[at] as string
     if (known !== '' && internedHigh[at] === high && internedLow[at] === low) return known
-    const hex = buffer.toString('hex', start, start + 8)
+    const hex = uniqueString(buffer.toString('hex', start, start + 8))
     internedHigh[at] = high
     internedLow[at] = low
     internedHex[at] = hex
@@ -194,4 +307,18 @@ export class ByteReader {
   end(): void {
     if (this.remaining !== 0) throw new MalformedBytes('trailing bytes')
   }
+}
+
+function wordAt(buffer: Buffer, at: number): number {
+  return (
+    (buffer[at] as number) |
+    ((buffer[at + 1] as number) << 8) |
+    ((buffer[at + 2] as number) << 16) |
+    ((buffer[at + 3] as number) << 24)
+  )
+}
+
+/** The engine's one copy, which is what property names are: two of them are equal only if they are the same object. */
+function uniqueString(text: string): string {
+  return Object.keys({ [text]: 0 })[0] as string
 }

@@ -37,8 +37,32 @@ export function hashOfFields(fields: readonly string[], seed = 0n): Hash64 {
 }
 
 /** 16 lower-case hex digits; their order as text is the order of the numbers. */
-export function hexOf(hash: Hash64): string {
-  return hash.hi.toString(16).padStart(8, '0') + hash.lo.toString(16).padStart(8, '0')
+export function hexOf({ hi, lo }: Hash64): string {
+  // Number.toString(16) leaves compiled code, and padding copies: together twenty times this.
+  return String.fromCharCode(
+    digit(hi >>> 28),
+    digit(hi >>> 24),
+    digit(hi >>> 20),
+    digit(hi >>> 16),
+    digit(hi >>> 12),
+    digit(hi >>> 8),
+    digit(hi >>> 4),
+    digit(hi),
+    digit(lo >>> 28),
+    digit(lo >>> 24),
+    digit(lo >>> 20),
+    digit(lo >>> 16),
+    digit(lo >>> 12),
+    digit(lo >>> 8),
+    digit(lo >>> 4),
+    digit(lo),
+  )
+}
+
+/** The code of the hex digit for the lowest four bits. */
+function digit(bits: number): number {
+  const value = bits & 0xf
+  return value < 10 ? 0x30 + value : 0x57 + value
 }
 
 /** Null unless `hex` is exactly 16 lower-case hex digits. */

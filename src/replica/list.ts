@@ -11,7 +11,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { ListReply } from '../protocol/messages.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Filling } from './filling.ts'
-import { recordDigest } from './partition-index.ts'
+import { digestOf } from './partition-index.ts'
 
 export interface ListQuestion {
   readonly bucket: string
@@ -34,7 +34,7 @@ export function listKeys(
     if (entry.bucket !== bucket || !entry.key.startsWith(prefix)) continue
     if (keys.length === limit) return { type: 'list', filling: parts.filling.isFilling(partition), keys, more: true }
     const record = decodeRecord(entry.bytes)
-    const digest = recordDigest(bucket, entry.key, record)
+    const digest = digestOf(entry.hash, record)
     const live = record.versions.some((version) => isLive(version, nowMs))
     // The digest of nothing: a stub says no more than a record that is not there.
     if (digest !== null) keys.push({ hash: hexOf(entry.hash), key: entry.key, digest: hexOf(digest), live })

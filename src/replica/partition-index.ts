@@ -1,26 +1,25 @@
 // What one node derives from its records of one (partition, n): the Merkle tree over (key, dots of S), kept up with every change.
 // Nothing here is durable: it is rebuilt from the memtable when first asked for. Invariant: the tree always equals one recomputed.
 
-import { formatDot } from '../core/causality/dot.ts'
 import { decodeRecord, type KeyRecord } from '../core/causality/record.ts'
 import { keyDigest } from '../core/merkle/key-digest.ts'
 import { LEAVES, MerkleTree } from '../core/merkle/merkle-tree.ts'
 import type { KeyHash } from '../core/ring/key-hash.ts'
-import { leafOfHash } from '../core/ring/key-hash.ts'
+import { keyHash, leafOfHash } from '../core/ring/key-hash.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import type { Memtable } from '../storage/memtable.ts'
 
 type Digest = ReturnType<typeof keyDigest>
 
 /** Null for a record without versions and dead tags: a stub of pure past is no difference. */
+export function digestOf(hash: KeyHash, record: KeyRecord | null): Digest | null {
+  if (record === null || (record.versions.length === 0 && record.deadTags.length === 0)) return null
+  return keyDigest(hash, record.versions, record.deadTags)
+}
+
+/** The same, where the key's hash is not at hand. */
 export function recordDigest(bucket: string, key: string, record: KeyRecord): Digest | null {
-  if (record.versions.length === 0 && record.deadTags.length === 0) return null
-  const dots = record.versions.map((version) => formatDot(version.dot)).join()
-  return keyDigest(
-    bucket,
-    key,
-    record.deadTags.length === 0 ? dots : `${dots}|${record.deadTags.map((tag) => tag.id).join()}`,
-  )
+  return digestOf(keyHash(bucket, key), record)
 }
 
 export class PartitionIndexes {
@@ -39,9 +38,10 @@ export class PartitionIndexes {
     return leafOfHash(hash, this.#partitions(), LEAVES)
   }
 
-  /** Notes that a key's versions changed; free while nobody has asked for the tree. */
-  update(partition: PartitionId, hash: KeyHash, before: Digest | null, after: Digest | null): void {
-    this.#trees.get(partition)?.update(this.leafOf(hash), before, after)
+  /** Notes that a key's record changed; free while nobody has asked for the tree. */
+  update(partition: PartitionId, hash: KeyHash, before: KeyRecord, after: KeyRecord | null): void {
+    const tree = this.#trees.get(partition)
+    if (tree) tree.update(this.leafOf(hash), digestOf(hash, before), digestOf(hash, after))
   }
 
   tree(partition: PartitionId): MerkleTree {
@@ -49,7 +49,7 @@ export class PartitionIndexes {
     if (known) return known
     const tree = new MerkleTree()
     for (const entry of this.#memtable.scan(partition, null)) {
-      tree.update(this.leafOf(entry.hash), null, recordDigest(entry.bucket, entry.key, decodeRecord(entry.bytes)))
+      tree.update(this.leafOf(entry.hash), null, digestOf(entry.hash, decodeRecord(entry.bytes)))
     }
     this.#trees.set(partition, tree)
     return tree

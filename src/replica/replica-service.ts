@@ -109,8 +109,11 @@ export class ReplicaService {
     if (version === UNSETTLED || basis.settingsVersion !== version || settings.n !== replicationOf(name.partition)) {
       return { type: 'refused', reason: 'stale-settings' }
     }
-    // Also keeps partitions that do not exist from whoever asks below.
-    if (directory.ring.partitionIdOf(name.bucket, name.key, settings.n) !== name.partition) {
+    // Also keeps partitions that do not exist from whoever asks below. What is stored there passed by here when it came: no key moves.
+    if (
+      !this.#storage.memtable.has(name.partition, name.bucket, name.key) &&
+      directory.ring.partitionIdOf(name.bucket, name.key, settings.n) !== name.partition
+    ) {
       return { type: 'refused', reason: 'not-home' }
     }
     return { type: 'admitted', directory, settings }

@@ -4,7 +4,7 @@
 
 import type { Dot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
-import { type HybridClock, hybridFromMs, msFromHybrid } from '../core/causality/hybrid-clock.ts'
+import { type HybridClock, hybridFromMs, type HybridTime, msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import {
   collect,
   contextOf,
@@ -28,7 +28,7 @@ import type { RefusalReason } from '../protocol/messages.ts'
 import type { MemtableEntry } from '../storage/memtable.ts'
 import type { Lsn, Storage } from '../storage/storage.ts'
 import type { Filling } from './filling.ts'
-import { type PartitionIndexes, recordDigest } from './partition-index.ts'
+import type { PartitionIndexes } from './partition-index.ts'
 
 export interface ReplicaLimits {
   readonly siblingsMax: number
@@ -115,15 +115,16 @@ export class Replica {
     const before = entry ? decodeRecord(entry.bytes) : undefined
     const clock = this.#storage.clockOf(name.partition)
     const merged = mergeIntoRecord(before, clock, view, options.conflict)
-    const nowMs = this.#nowMs()
+    const wallMs = this.#clock.now()
+    const time = this.#hybrid.read(wallMs)
+    const nowMs = msFromHybrid(time)
     if (options.intent === 'client') {
-      const reason = this.#reasonToRefuse(before, merged, view, nowMs)
+      const reason = this.#reasonToRefuse(before, merged, view, wallMs, time)
       if (reason) return { type: 'refused', reason }
     }
-    const tags = new Set(view.versions.map((version) => version.tag?.id))
-    const heldLive = before?.versions.some((v) => isLive(v, nowMs) && !(v.tag && tags.has(v.tag.id))) ?? false
+    const heldLive = before !== undefined && holdsLiveBeside(before, view, nowMs)
     const lsn = merged.changed ? this.#commit(name, entry, before, merged) : (entry?.lsn ?? this.#storage.lastLsn)
-    const versions = merged.record?.versions ?? []
+    const versions = merged.record?.versions ?? NO_VERSIONS
     const filling = this.isFilling(name.partition)
     const only = versions.length === 1 && view.versions.length === 1 && merged.refused.length === 0
     // Taken before the wait: after it the record may be another one.
@@ -133,7 +134,7 @@ export class Replica {
       outcome: merged.stored ? 'stored' : 'already',
       durable: options.durable && this.#storage.durable,
       heldLive,
-      siblings: withoutTwins(versions.filter((v) => isLive(v, nowMs))).length,
+      siblings: countLive(versions, nowMs),
       context,
       refused: merged.refused,
       filling,
@@ -141,23 +142,28 @@ export class Replica {
     return options.durable && !this.#storage.isSynced(lsn) ? this.#storage.synced(lsn).then(() => result) : result
   }
 
-  #reasonToRefuse(before: KeyRecord | undefined, merged: Merged, view: View, nowMs: number): RefusalReason | null {
+  #reasonToRefuse(
+    before: KeyRecord | undefined,
+    merged: Merged,
+    view: View,
+    wallMs: number,
+    time: HybridTime,
+  ): RefusalReason | null {
     if (!merged.stored) return null
     if (this.#storage.isFull && view.versions.some((v) => v.content !== null)) return 'storage-full'
-    const boundary = hybridFromMs(this.#clock.now() + this.#limits.clockBoundMs)
-    if (view.versions.some((v) => v.stamp > Math.max(boundary, this.#hybrid.read(this.#clock.now()))))
-      return 'clock-ahead'
+    const latest = Math.max(hybridFromMs(wallMs + this.#limits.clockBoundMs), time)
+    for (const { stamp } of view.versions) if (stamp > latest) return 'clock-ahead'
     for (const { tag } of view.versions) {
       if (tag && before?.versions.some((v) => v.tag?.id === tag.id && v.tag.fingerprint !== tag.fingerprint)) {
         return 'idempotency-mismatch'
       }
     }
-    const after = merged.record?.versions ?? []
-    const had = before?.versions ?? []
-    if (after.length <= had.length) return null
+    const after = merged.record?.versions ?? NO_VERSIONS
+    if (after.length <= (before?.versions.length ?? 0)) return null
     if (withoutTwins(after).length > this.#limits.siblingsMax) return 'too-many-siblings'
     const size = after.reduce((sum, v) => sum + (v.content?.bytes.length ?? 0), 0)
     if (after.length > 1 && size > this.#limits.siblingBytesMax) return 'too-many-siblings'
+    const nowMs = msFromHybrid(time)
     // Deletions and expired versions are siblings too until they are collected; they are small, but not without end.
     return after.filter((v) => !isLive(v, nowMs)).length > 4 * this.#limits.siblingsMax ? 'too-many-siblings' : null
   }
@@ -304,10 +310,8 @@ export class Replica {
   ): Lsn {
     const lsn = this.#storage.putRecord(name.partition, name.bucket, name.key, after && encodeRecord(after), received)
     const hash = entry?.hash ?? this.#entry(name)?.hash
-    const old = recordDigest(name.bucket, name.key, before)
-    const now = after ? recordDigest(name.bucket, name.key, after) : null
-    invariant(hash !== undefined || now === null, 'a stored record has a hash')
-    if (hash) this.#indexes.update(name.partition, hash, old, now)
+    invariant(hash !== undefined || after === null, 'a stored record has a hash')
+    if (hash) this.#indexes.update(name.partition, hash, before, after)
     this.#checkHome(name.partition, after)
     return lsn
   }
@@ -318,4 +322,21 @@ export class Replica {
     const clock = this.#storage.clockOf(partition)
     for (const { dot } of record.versions) invariant(clock.has(dot), 'a held dot is in the partition clock')
   }
+}
+
+const NO_VERSIONS: readonly Version[] = []
+
+/** Whether a client would have seen something here that is no other attempt of the same write. */
+function holdsLiveBeside(before: KeyRecord, view: View, nowMs: number): boolean {
+  for (const version of before.versions) {
+    const { tag } = version
+    if (isLive(version, nowMs) && !(tag && view.versions.some((v) => v.tag?.id === tag.id))) return true
+  }
+  return false
+}
+
+function countLive(versions: readonly Version[], nowMs: number): number {
+  const [first] = versions
+  if (first !== undefined && versions.length === 1) return isLive(first, nowMs) ? 1 : 0
+  return withoutTwins(versions.filter((version) => isLive(version, nowMs))).length
 }

@@ -47,7 +47,10 @@ class Slot implements ScanPosition {
   /** Null: removed (a later insertion of the same key makes another slot). */
   bytes: Buffer | null
   lsn: Lsn
-  #hash: KeyHash | undefined
+  // As two signed words: an object, and two boxed numbers, would cost more memory than all else here.
+  #isHashed = false
+  #hashHigh = 0
+  #hashLow = 0
 
   constructor(bucket: string, key: string, bytes: Buffer, lsn: Lsn) {
     this.bucket = bucket
@@ -58,7 +61,12 @@ class Slot implements ScanPosition {
 
   // Recovery need not hash every key: most are asked for later, or never.
   get hash(): KeyHash {
-    return (this.#hash ??= keyHash(this.bucket, this.key))
+    if (this.#isHashed) return { hi: this.#hashHigh >>> 0, lo: this.#hashLow >>> 0 }
+    const hash = keyHash(this.bucket, this.key)
+    this.#hashHigh = hash.hi | 0
+    this.#hashLow = hash.lo | 0
+    this.#isHashed = true
+    return hash
   }
 }
 
@@ -99,10 +107,20 @@ class PartitionTable {
   readonly buckets = new Map<string, Map<string, Slot>>()
   count = 0
   bytes = 0
+  // Most partitions hold keys of one bucket.
+  #lastBucket: string | null = null
+  #lastKeys: Map<string, Slot> | undefined
   // The order as of the last scan, with what was inserted since; null until somebody scans.
   #ordered: readonly Slot[] | null = null
   #added: Slot[] = []
   #dead = 0
+
+  keysOf(bucket: string): Map<string, Slot> | undefined {
+    if (bucket === this.#lastBucket) return this.#lastKeys
+    this.#lastKeys = this.buckets.get(bucket)
+    this.#lastBucket = this.#lastKeys === undefined ? null : bucket
+    return this.#lastKeys
+  }
 
   inserted(slot: Slot): void {
     if (this.#ordered) this.#added.push(slot)
@@ -152,6 +170,9 @@ function firstAfter(slots: readonly Slot[], position: ScanPosition): number {
 
 export class MapMemtable implements Memtable {
   readonly #tables = new Map<PartitionId, PartitionTable>()
+  // One request asks for one key several times (is it here, what is it, here is its successor): the last one found is remembered.
+  #last: Slot | undefined
+  #lastPartition: PartitionId = -1
   #totalKeys = 0
   #totalBytes = 0
 
@@ -164,7 +185,13 @@ export class MapMemtable implements Memtable {
   }
 
   #slot(partition: PartitionId, bucket: string, key: string): Slot | undefined {
-    return this.#tables.get(partition)?.buckets.get(bucket)?.get(key)
+    const last = this.#last
+    if (last !== undefined && last.key === key && this.#lastPartition === partition && last.bucket === bucket)
+      return last
+    const slot = this.#tables.get(partition)?.keysOf(bucket)?.get(key)
+    this.#last = slot
+    this.#lastPartition = partition
+    return slot
   }
 
   get(partition: PartitionId, bucket: string, key: string): MemtableEntry | undefined {
@@ -212,22 +239,24 @@ export class MapMemtable implements Memtable {
   }
 
   put(partition: PartitionId, bucket: string, key: string, bytes: Buffer, lsn: Lsn): void {
-    let table = this.#tables.get(partition)
-    if (!table) this.#tables.set(partition, (table = new PartitionTable()))
-    let keys = table.buckets.get(bucket)
-    if (!keys) table.buckets.set(bucket, (keys = new Map<string, Slot>()))
-    const slot = keys.get(key)
+    const slot = this.#slot(partition, bucket, key)
     if (slot) {
       const grown = bytes.length - (slot.bytes?.length ?? 0)
       slot.bytes = bytes
       slot.lsn = lsn
-      table.bytes += grown
+      if (grown === 0) return
+      ;(this.#tables.get(partition) as PartitionTable).bytes += grown
       this.#totalBytes += grown
       return
     }
+    let table = this.#tables.get(partition)
+    if (!table) this.#tables.set(partition, (table = new PartitionTable()))
+    let keys = table.buckets.get(bucket)
+    if (!keys) table.buckets.set(bucket, (keys = new Map<string, Slot>()))
     const inserted = new Slot(bucket, key, bytes, lsn)
     keys.set(key, inserted)
     table.inserted(inserted)
+    this.#last = inserted
     const size = bytes.length + key.length + bucket.length
     table.count++
     table.bytes += size
@@ -243,6 +272,7 @@ export class MapMemtable implements Memtable {
     if (!table || !keys || !slot) return false
     const size = (slot.bytes?.length ?? 0) + key.length + bucket.length
     slot.bytes = null
+    this.#last = undefined
     keys.delete(key)
     table.removed()
     // A bucket's map stays while a checkpoint may be iterating it; an empty partition holds nothing that a scan could want.

@@ -13,6 +13,9 @@ export class StorageState {
   readonly catalog: Map<string, Uint8Array> = new Map()
   readonly hints: HintStore
   readonly #clocks = new Map<PartitionId, DotSet>()
+  // One request asks for the clock of one partition several times.
+  #lastPartition: PartitionId = -1
+  #lastClock: DotSet = DotSet.empty()
 
   constructor(hints: HintStore) {
     this.hints = hints
@@ -20,8 +23,11 @@ export class StorageState {
 
   /** Live: it grows with the partition. Another object after `replaceClock`. */
   clockOf(partition: PartitionId): DotSet {
+    if (partition === this.#lastPartition) return this.#lastClock
     let clock = this.#clocks.get(partition)
     if (!clock) this.#clocks.set(partition, (clock = DotSet.empty()))
+    this.#lastPartition = partition
+    this.#lastClock = clock
     return clock
   }
 
@@ -54,6 +60,7 @@ export class StorageState {
 
   replaceClock(partition: PartitionId, clock: DotSet): void {
     this.#clocks.set(partition, clock.clone())
+    this.#lastPartition = -1
   }
 
   setCatalog(name: string, bytes: Uint8Array | null): void {

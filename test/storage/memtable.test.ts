@@ -90,6 +90,42 @@ describe('memtable', () => {
     )
   })
 
+  it('finds what a map would, however look-ups, changes and partitions follow each other', () => {
+    const step = fc.record({
+      partition: fc.constantFrom(1, 2),
+      bucket: fc.constantFrom('a', 'b'),
+      key: fc.constantFrom('k', 'l'),
+      kind: fc.constantFrom('put', 'remove', 'get', 'has'),
+      size: fc.nat(9),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const table = new MapMemtable()
+        const model = new Map<string, Buffer>()
+        for (const [lsn, { partition, bucket, key, kind, size }] of steps.entries()) {
+          const at = `${partition}/${bucket}/${key}`
+          if (kind === 'put') {
+            const bytes = Buffer.alloc(size, lsn)
+            table.put(partition, bucket, key, bytes, lsn)
+            model.set(at, bytes)
+          } else if (kind === 'remove') {
+            expect(table.remove(partition, bucket, key)).toBe(model.delete(at))
+          } else if (kind === 'get') {
+            const entry = table.get(partition, bucket, key)
+            expect(entry?.bytes).toBe(model.get(at))
+            if (entry) expect([entry.bucket, entry.key, entry.hash]).toEqual([bucket, key, keyHash(bucket, key)])
+          } else {
+            expect(table.has(partition, bucket, key)).toBe(model.has(at))
+          }
+          const inTwo = [...model].filter(([place]) => place.startsWith('2/'))
+          expect([table.totalKeys, table.count(2)]).toEqual([model.size, inTwo.length])
+          // Of keys, buckets' names and records.
+          expect(table.bytesOf(2)).toBe(inTwo.reduce((sum, [, bytes]) => sum + bytes.length + 2, 0))
+        }
+      }),
+    )
+  })
+
   it('never changes an entry that it has handed out', () => {
     const table = new MapMemtable()
     table.put(1, 'b', 'k', Buffer.from('one'), 1)

@@ -20,50 +20,63 @@ export const EMPTY_CONTEXT: CausalContext = { seen: DotSet.empty(), stamp: 0, ta
 /** Longest token in characters. */
 export const CONTEXT_TOKEN_MAX = 4096
 
-export const SEAL_BYTES = 8
+/** A multiple of four: payload and seal are groups of four characters each, so a token is canonical base64url without any check. */
+export const SEAL_CHARS = 12
 
-/** A keyed hash over (scope, payload); `scope` names the cluster, bucket and key. */
+/** A keyed hash, as `SEAL_CHARS` base64url characters, over the cluster, bucket, key and payload (as text). */
 export interface Sealer {
-  seal(scope: string, payload: Uint8Array): Uint8Array
-  verify(scope: string, payload: Uint8Array, seal: Uint8Array): boolean
+  seal(bucket: string, key: string, payload: string): string
+  verify(bucket: string, key: string, payload: string, seal: string): boolean
 }
 
 const FORMAT = 1
 
 /** Returns null when the token would be longer than `CONTEXT_TOKEN_MAX`: never truncated. */
-export function sealContext(context: CausalContext, scope: string, sealer: Sealer): string | null {
+export function sealContext(context: CausalContext, bucket: string, key: string, sealer: Sealer): string | null {
+  const payload = encode(context).finish().toString('base64url')
+  if (payload.length + SEAL_CHARS > CONTEXT_TOKEN_MAX) return null
+  return payload + sealer.seal(bucket, key, payload)
+}
+
+/** Null: malformed, altered, not canonical, or sealed for another cluster or key. */
+export function openContext(token: string, bucket: string, key: string, sealer: Sealer): CausalContext | null {
+  const end = token.length - SEAL_CHARS
+  if (end < 4 || end % 4 !== 0 || token.length > CONTEXT_TOKEN_MAX) return null
+  const payload = token.slice(0, end)
+  // The seal covers the payload's text, not its bytes: no other spelling of the same bytes passes.
+  if (!sealer.verify(bucket, key, payload, token.slice(end))) return null
+  const bytes = Buffer.from(payload, 'base64url')
+  // What is not in the alphabet is skipped by the decoder.
+  if (bytes.length * 4 !== end * 3) return null
+  try {
+    return decode(new ByteReader(bytes))
+  } catch (error) {
+    if (error instanceof MalformedBytes) return null
+    throw error
+  }
+}
+
+/** Zeros follow until the bytes are groups of three, which are four characters each. */
+function encode(context: CausalContext): ByteWriter {
   const writer = new ByteWriter(64)
   writer.u8(FORMAT)
   writer.varint(context.stamp)
   context.seen.encode(writer)
   encodeDeadTags(writer, context.tags)
-  const payload = writer.finish()
-  writer.raw(sealer.seal(scope, payload))
-  const token = writer.finish().toString('base64url')
-  return token.length <= CONTEXT_TOKEN_MAX ? token : null
+  while (writer.length % 3 !== 0) writer.u8(0)
+  return writer
 }
 
-/** Null: malformed, altered, not canonical, or sealed for another cluster or key. */
-export function openContext(token: string, scope: string, sealer: Sealer): CausalContext | null {
-  if (token.length > CONTEXT_TOKEN_MAX || !/^[A-Za-z0-9_-]+$/.test(token)) return null
-  const bytes = Buffer.from(token, 'base64url')
-  if (bytes.length <= SEAL_BYTES || bytes.toString('base64url') !== token) return null
-  const payload = bytes.subarray(0, bytes.length - SEAL_BYTES)
-  if (!sealer.verify(scope, payload, bytes.subarray(payload.length))) return null
-  try {
-    const reader = new ByteReader(payload)
-    if (reader.u8() !== FORMAT) return null
-    const stamp = reader.varint()
-    // What is written under it gets a later stamp, which must be a number still.
-    if (stamp === Number.MAX_SAFE_INTEGER) return null
-    const seen = DotSet.decode(reader)
-    const tags = decodeDeadTags(reader)
-    reader.end()
-    return { seen, stamp, tags }
-  } catch (error) {
-    if (error instanceof MalformedBytes) return null
-    throw error
-  }
+function decode(reader: ByteReader): CausalContext | null {
+  if (reader.u8() !== FORMAT) return null
+  const stamp = reader.varint()
+  // What is written under it gets a later stamp, which must be a number still.
+  if (stamp === Number.MAX_SAFE_INTEGER) return null
+  const seen = DotSet.decode(reader)
+  const tags = decodeDeadTags(reader)
+  if (reader.remaining > 2) return null
+  while (reader.remaining > 0) if (reader.u8() !== 0) return null
+  return { seen, stamp, tags }
 }
 
 /** What a client knows that got both. */
@@ -77,10 +90,5 @@ export function uniteContexts(a: CausalContext, b: CausalContext): CausalContext
 
 /** Characters that `sealContext` would need; lets a coordinator refuse before it writes. */
 export function contextTokenLength(context: CausalContext): number {
-  const writer = new ByteWriter(64)
-  writer.u8(FORMAT)
-  writer.varint(context.stamp)
-  context.seen.encode(writer)
-  encodeDeadTags(writer, context.tags)
-  return Math.ceil(((writer.length + SEAL_BYTES) * 4) / 3)
+  return (encode(context).length / 3) * 4 + SEAL_CHARS
 }

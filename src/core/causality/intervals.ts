@@ -1,97 +1,117 @@
-// Sets of positive integers as flat lists of closed intervals [lo0, hi0, lo1, hi1, …]: sorted, disjoint, never adjacent.
-// The first interval of a healthy clock starts at 1 (the "base"); what is missing before the last hi are its exceptions.
-// Pure; inputs are never changed except by `insert`.
+// Sets of positive integers as flat lists of closed intervals [lo0, hi0, lo1, hi1, …]: sorted, disjoint, never adjacent. A list is a
+// range of an array, told by where it starts and ends, since a set of dots keeps those of all its lives in one. The first interval of a
+// healthy clock starts at 1 (the "base"); what is missing before the last hi are its exceptions. Pure: results are written
+// into `into` from `at` on, and where they end is returned; nothing is read or kept behind that.
 
-export type Intervals = readonly number[]
+export type Bounds = readonly number[]
 
-/** Index of the first interval (its position in the flat list) whose hi is ≥ `value`; `list.length` when there is none. */
-function locate(list: Intervals, value: number): number {
+/** Where the first interval lies whose hi is ≥ `value`; `end` when there is none. */
+export function locate(list: Bounds, start: number, end: number, value: number): number {
   let low = 0
-  let high = list.length >> 1
+  let high = (end - start) >> 1
   while (low < high) {
     const middle = (low + high) >> 1
-    if ((list[middle * 2 + 1] as number) < value) low = middle + 1
+    if ((list[start + middle * 2 + 1] as number) < value) low = middle + 1
     else high = middle
   }
-  return low * 2
+  return start + low * 2
 }
 
-export function contains(list: Intervals, value: number): boolean {
-  const at = locate(list, value)
-  return at < list.length && (list[at] as number) <= value
+export function contains(list: Bounds, start: number, end: number, value: number): boolean {
+  const at = locate(list, start, end, value)
+  return at < end && (list[at] as number) <= value
 }
 
-/** Adds one value in place. Returns whether it was new. O(log n) where it extends an interval, as in-order arrivals do. */
-export function insert(list: number[], value: number): boolean {
-  const at = locate(list, value)
-  if (at < list.length && (list[at] as number) <= value) return false
-  const touchesPrevious = at > 0 && list[at - 1] === value - 1
-  const touchesNext = at < list.length && list[at] === value + 1
-  if (touchesPrevious && touchesNext) list.splice(at - 1, 2)
-  else if (touchesPrevious) list[at - 1] = value
-  else if (touchesNext) list[at] = value
-  else list.splice(at, 0, value, value)
-  return true
+/** Whether every value from `lo` to `hi` is in the list; nothing is where lo > hi. */
+export function covers(list: Bounds, start: number, end: number, lo: number, hi: number): boolean {
+  if (lo > hi) return true
+  const at = locate(list, start, end, lo)
+  return at < end && (list[at] as number) <= lo && (list[at + 1] as number) >= hi
 }
 
-export function union(a: Intervals, b: Intervals): number[] {
-  const result: number[] = []
-  let i = 0
-  let j = 0
-  while (i < a.length || j < b.length) {
-    const fromA = j >= b.length || (i < a.length && (a[i] as number) <= (b[j] as number))
+export function appendUnion(
+  into: number[],
+  at: number,
+  a: Bounds,
+  aStart: number,
+  aEnd: number,
+  b: Bounds,
+  bStart: number,
+  bEnd: number,
+): number {
+  let last = at
+  let i = aStart
+  let j = bStart
+  while (i < aEnd || j < bEnd) {
+    const fromA = j >= bEnd || (i < aEnd && (a[i] as number) <= (b[j] as number))
     const lo = (fromA ? a[i] : b[j]) as number
     const hi = (fromA ? a[i + 1] : b[j + 1]) as number
     if (fromA) i += 2
     else j += 2
-    const last = result.length - 1
-    if (last > 0 && lo <= (result[last] as number) + 1) {
-      if (hi > (result[last] as number)) result[last] = hi
+    if (last > at && lo <= (into[last - 1] as number) + 1) {
+      if (hi > (into[last - 1] as number)) into[last - 1] = hi
     } else {
-      result.push(lo, hi)
+      into[last++] = lo
+      into[last++] = hi
     }
   }
-  return result
+  return last
 }
 
 /** a ∖ b */
-export function subtract(a: Intervals, b: Intervals): number[] {
-  const result: number[] = []
-  let j = 0
-  for (let i = 0; i < a.length; i += 2) {
+export function appendDifference(
+  into: number[],
+  at: number,
+  a: Bounds,
+  aStart: number,
+  aEnd: number,
+  b: Bounds,
+  bStart: number,
+  bEnd: number,
+): number {
+  let last = at
+  let j = bStart
+  for (let i = aStart; i < aEnd; i += 2) {
     let lo = a[i] as number
     const hi = a[i + 1] as number
-    while (j < b.length && (b[j + 1] as number) < lo) j += 2
+    while (j < bEnd && (b[j + 1] as number) < lo) j += 2
     let k = j
-    while (lo <= hi && k < b.length && (b[k] as number) <= hi) {
-      if ((b[k] as number) > lo) result.push(lo, (b[k] as number) - 1)
+    while (lo <= hi && k < bEnd && (b[k] as number) <= hi) {
+      if ((b[k] as number) > lo) {
+        into[last++] = lo
+        into[last++] = (b[k] as number) - 1
+      }
       lo = (b[k + 1] as number) + 1
       k += 2
     }
-    if (lo <= hi) result.push(lo, hi)
+    if (lo <= hi) {
+      into[last++] = lo
+      into[last++] = hi
+    }
   }
-  return result
+  return last
 }
 
 /** Whether every value of a is in b. */
-export function isSubset(a: Intervals, b: Intervals): boolean {
-  for (let i = 0; i < a.length; i += 2) {
-    const at = locate(b, a[i] as number)
-    if (at >= b.length || (b[at] as number) > (a[i] as number) || (b[at + 1] as number) < (a[i + 1] as number))
-      return false
-  }
+export function isSubset(a: Bounds, aStart: number, aEnd: number, b: Bounds, bStart: number, bEnd: number): boolean {
+  for (let i = aStart; i < aEnd; i += 2) if (!covers(b, bStart, bEnd, a[i] as number, a[i + 1] as number)) return false
   return true
 }
 
 /** The values of a that are ≤ `limit`. */
-export function clip(a: Intervals, limit: number): number[] {
-  const result: number[] = []
-  for (let i = 0; i < a.length && (a[i] as number) <= limit; i += 2) {
-    result.push(a[i] as number, Math.min(a[i + 1] as number, limit))
+export function appendClipped(
+  into: number[],
+  at: number,
+  a: Bounds,
+  start: number,
+  end: number,
+  limit: number,
+): number {
+  let last = at
+  for (let i = start; i < end && (a[i] as number) <= limit; i += 2) {
+    const hi = a[i + 1] as number
+    into[last++] = a[i] as number
+    into[last++] = hi < limit ? hi : limit
   }
-  return result
-}
-
-export function equal(a: Intervals, b: Intervals): boolean {
-  return a.length === b.length && a.every((value, index) => value === b[index])
+  return last
 }

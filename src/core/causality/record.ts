@@ -5,34 +5,49 @@
 
 import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.ts'
 import { sameDot, type Dot, type Life, LIFE_BYTES } from './dot.ts'
-import { DotSet, sortedLives } from './dot-set.ts'
-import { encodeVersion, type Version } from './version.ts'
-import { type Conflict, type DeadTag, decodeDeadTags, decodeVersions, encodeDeadTags, meet, type View } from './view.ts'
+import { DotSet } from './dot-set.ts'
+import { type Lives, placeOf, sharedLives } from './lives.ts'
+import { Span } from './span.ts'
+import { compareByStamp, type Version } from './version.ts'
+import {
+  type Conflict,
+  type DeadTag,
+  decodeDeadTags,
+  decodeVersions,
+  encodeDeadTags,
+  encodeVersions,
+  meet,
+  type View,
+} from './view.ts'
 
 export interface KeyRecord {
   /** In dot order. */
   readonly versions: readonly Version[]
   readonly past: DotSet
   /** Null when stripped: then the span is that of the versions' own dots. */
-  readonly span: ReadonlyMap<Life, number> | null
+  readonly span: Span | null
   readonly deadTags: readonly DeadTag[]
 }
 
-export const EMPTY_RECORD: KeyRecord = { versions: [], past: DotSet.empty(), span: null, deadTags: [] }
+// Shared, since records are never changed.
+const NO_DOTS: DotSet = DotSet.empty()
+const NO_TAGS: readonly DeadTag[] = []
+
+export const EMPTY_RECORD: KeyRecord = { versions: [], past: NO_DOTS, span: null, deadTags: NO_TAGS }
 
 /** A stripped record with nothing in it: no reason to keep it. */
 export function isVacant(record: KeyRecord): boolean {
   return record.versions.length === 0 && record.past.isEmpty && record.deadTags.length === 0
 }
 
-function spanOf(record: KeyRecord): ReadonlyMap<Life, number> {
+function spanOf(record: KeyRecord): Span {
   return record.span ?? versionSpan(record.versions)
 }
 
-function versionSpan(versions: readonly Version[]): Map<Life, number> {
-  const span = new Map<Life, number>()
-  for (const { dot } of versions) if (dot.counter > (span.get(dot.life) ?? 0)) span.set(dot.life, dot.counter)
-  return span
+function versionSpan(versions: readonly Version[]): Span {
+  const [first] = versions
+  if (first === undefined || versions.length > 1) return Span.of(versions.map(({ dot }) => dot))
+  return new Span([first.dot.life], [first.dot.counter])
 }
 
 /** ctx(key) = {(l, c) ∈ K ∪ past : c ≤ span[l]} ∪ past ∪ dots(S). */
@@ -49,7 +64,12 @@ export function viewOf(record: KeyRecord, clock: DotSet): View {
 
 /** Whether the replica knows the dot for this key: it holds it, or what superseded it, or it was collected on proof. */
 export function knows(record: KeyRecord, clock: DotSet, dot: Dot): boolean {
-  return clock.has(dot) || record.past.has(dot) || record.versions.some((v) => sameDot(v.dot, dot))
+  return clock.has(dot) || record.past.has(dot) || holds(record.versions, dot)
+}
+
+function holds(versions: readonly Version[], dot: Dot): boolean {
+  for (const version of versions) if (sameDot(version.dot, dot)) return true
+  return false
 }
 
 export interface Merged {
@@ -75,6 +95,42 @@ export function mergeIntoRecord(
   conflict: Conflict,
   alsoSuperseded?: DotSet,
 ): Merged {
+  const overwrite = alsoSuperseded === undefined ? mergeOverwrite(record ?? EMPTY_RECORD, clock, view, conflict) : null
+  return overwrite ?? mergeAny(record, clock, view, conflict, alsoSuperseded)
+}
+
+/**
+ * The steady state, in which one new version supersedes the one that is held (or comes first), and no tags are about; null for anything
+ * else. Equal to `mergeAny`: the arriving version is not known here, so it survives (in `lww` as the greater one); the held one is seen
+ * there, so it does not; no tag can die; a version remains and a dot was received, so the record is kept and changed.
+ */
+export function mergeOverwrite(mine: KeyRecord, clock: DotSet, view: View, conflict: Conflict): Merged | null {
+  const [version] = view.versions
+  const [held] = mine.versions
+  if (version === undefined || view.versions.length > 1 || mine.versions.length > 1) return null
+  if (version.tag !== null || view.deadTags.length > 0 || mine.deadTags.length > 0) return null
+  if (held !== undefined) {
+    if (held.tag !== null || sameDot(held.dot, version.dot)) return null
+    if (conflict === 'lww' ? compareByStamp(version, held) <= 0 : !view.seen.has(held.dot)) return null
+  }
+  if (clock.has(version.dot) || mine.past.has(version.dot)) return null
+  const received = [version.dot]
+  const past = pastAfter(mine.past, view.seen, clock, received)
+  const span = spanAfter(mine, view.seen, view.versions)
+  const record = { versions: view.versions, past, span, deadTags: NO_TAGS }
+  return { record, received, stored: true, refused: NO_REFUSED, changed: true }
+}
+
+const NO_REFUSED: readonly Dot[] = []
+
+/** The rule itself. */
+export function mergeAny(
+  record: KeyRecord | undefined,
+  clock: DotSet,
+  view: View,
+  conflict: Conflict,
+  alsoSuperseded: DotSet | undefined,
+): Merged {
   const mine = record ?? EMPTY_RECORD
   const mineKnows = { has: (dot: Dot): boolean => knows(mine, clock, dot) }
   const theirsKnow = alsoSuperseded
@@ -87,7 +143,7 @@ export function mergeIntoRecord(
   const refused: Dot[] = []
   let stored = false
   for (const { dot } of view.versions) {
-    if (!versions.some((v) => sameDot(v.dot, dot))) refused.push(dot)
+    if (!holds(versions, dot)) refused.push(dot)
     if (clock.has(dot)) continue
     received.push(dot)
     if (!mineKnows.has(dot)) stored = true
@@ -100,6 +156,9 @@ export function mergeIntoRecord(
 
 /** (past ∪ seen) ∖ K, where K has what is received with this merge. */
 function pastAfter(past: DotSet, seen: DotSet, clock: DotSet, received: readonly Dot[]): DotSet {
+  const [dot] = received
+  // What a context names has nearly always come here before.
+  if (past.isEmpty && dot !== undefined && seen.isSubsetWith(clock, dot)) return NO_DOTS
   const rest = seen.subtract(clock)
   if (!past.isEmpty) rest.addAll(past.subtract(clock))
   for (const dot of received) rest.remove(dot)
@@ -107,19 +166,17 @@ function pastAfter(past: DotSet, seen: DotSet, clock: DotSet, received: readonly
 }
 
 /** Null where the span says no more than the versions themselves, as it is for a key that one life overwrites again and again. */
-function spanAfter(mine: KeyRecord, seen: DotSet, versions: readonly Version[]): ReadonlyMap<Life, number> | null {
-  const span = mine.span ? new Map(mine.span) : versionSpan(mine.versions)
-  seen.raiseTops(span)
-  for (const [life, top] of span) {
-    if (!versions.some(({ dot }) => dot.counter === top && dot.life === life)) return span
+function spanAfter(mine: KeyRecord, seen: DotSet, versions: readonly Version[]): Span | null {
+  const span = spanOf(mine).raised(seen.tops())
+  for (let i = 0; i < span.lives.length; i++) {
+    if (!isTop(versions, span.lives[i] as Life, span.tops[i] as number)) return span
   }
   return null
 }
 
-function sameSpan(a: ReadonlyMap<Life, number>, b: ReadonlyMap<Life, number>): boolean {
-  if (a.size !== b.size) return false
-  for (const [life, counter] of a) if (b.get(life) !== counter) return false
-  return true
+function isTop(versions: readonly Version[], life: Life, top: number): boolean {
+  for (const { dot } of versions) if (dot.counter === top && dot.life === life) return true
+  return false
 }
 
 function sameRecord(a: KeyRecord | undefined, b: KeyRecord | null): boolean {
@@ -127,7 +184,7 @@ function sameRecord(a: KeyRecord | undefined, b: KeyRecord | null): boolean {
   return (
     a.versions.length === b.versions.length &&
     a.versions.every((v, i) => sameDot(v.dot, (b.versions[i] as Version).dot)) &&
-    sameSpan(spanOf(a), spanOf(b)) &&
+    spanOf(a).equals(spanOf(b)) &&
     a.past.equals(b.past) &&
     a.deadTags.length === b.deadTags.length &&
     a.deadTags.every((tag, i) => tag.id === b.deadTags[i]?.id)
@@ -176,7 +233,7 @@ export function collect(
   if (!contextOf(record, clock).isSubsetOf(stable)) return record
   const next: KeyRecord = {
     ...record,
-    past: DotSet.empty(),
+    past: NO_DOTS,
     versions: record.versions.filter((v) => !isSpent(v)),
     span: spanOf(record),
   }
@@ -189,28 +246,38 @@ const SPAN = 1
 const PAST = 2
 const DEAD_TAGS = 4
 
+const scratch = new ByteWriter()
+
 /** The form on disk and in the memtable. In the steady state: one life, a bare dot, stamps, lengths. */
 export function encodeRecord(record: KeyRecord): Buffer {
-  const writer = new ByteWriter()
-  writer.u8((record.span ? SPAN : 0) | (record.past.isEmpty ? 0 : PAST) | (record.deadTags.length > 0 ? DEAD_TAGS : 0))
+  const { versions, past, span, deadTags } = record
+  const writer = scratch
+  writer.begin()
+  writer.u8((span ? SPAN : 0) | (past.isEmpty ? 0 : PAST) | (deadTags.length > 0 ? DEAD_TAGS : 0))
   const lives = livesOf(record)
   writer.varint(lives.length)
-  for (const life of lives) writer.hex(life, LIFE_BYTES)
-  if (record.span) for (const life of lives) writer.varint(record.span.get(life) ?? 0)
-  if (!record.past.isEmpty) record.past.encode(writer)
-  if (record.deadTags.length > 0) encodeDeadTags(writer, record.deadTags)
-  writer.varint(record.versions.length)
-  for (const version of record.versions) encodeVersion(writer, version, lives)
-  return writer.finish()
+  for (const life of lives) writer.life(life)
+  if (span && lives === span.lives) for (const top of span.tops) writer.varint(top)
+  else if (span) for (const life of lives) writer.varint(span.top(life))
+  if (!past.isEmpty) past.encode(writer)
+  if (deadTags.length > 0) encodeDeadTags(writer, deadTags)
+  encodeVersions(writer, versions, lives)
+  return writer.take()
 }
 
 /** The table that versions and span refer to: every life of the versions and of the span, in order. */
-function livesOf(record: KeyRecord): Life[] {
-  const [first, ...others] = record.versions
-  if (first && others.length === 0 && record.span === null) return [first.dot.life]
-  const lives = new Set(record.span?.keys())
-  for (const { dot } of record.versions) lives.add(dot.life)
-  return sortedLives(lives)
+function livesOf({ versions, span }: KeyRecord): Lives {
+  const [first] = versions
+  if (first && versions.length === 1 && span === null) return [first.dot.life]
+  if (span && areAmong(versions, span.lives)) return span.lives
+  return [...new Set([...(span?.lives ?? []), ...versions.map(({ dot }) => dot.life)])].sort()
+}
+
+const decodedLives: Life[] = []
+
+function areAmong(versions: readonly Version[], lives: Lives): boolean {
+  for (const { dot } of versions) if (placeOf(lives, dot.life) < 0) return false
+  return true
 }
 
 /** Throws `MalformedBytes`; values are views on the input. */
@@ -219,23 +286,27 @@ export function decodeRecord(bytes: Uint8Array): KeyRecord {
   const flags = reader.u8()
   if (flags > (SPAN | PAST | DEAD_TAGS)) throw new MalformedBytes('unknown record flags')
   const count = reader.count(LIFE_BYTES)
-  const lives: Life[] = []
   for (let i = 0; i < count; i++) {
     const life = reader.hex(LIFE_BYTES)
-    if (i > 0 && life <= (lives[i - 1] as Life)) throw new MalformedBytes('lives out of order')
-    lives.push(life)
+    if (i > 0 && life <= (decodedLives[i - 1] as Life)) throw new MalformedBytes('lives out of order')
+    decodedLives[i] = life
   }
-  let span: Map<Life, number> | null = null
-  if (flags & SPAN) {
-    span = new Map()
-    for (const life of lives) {
-      const top = reader.varint()
-      if (top > 0) span.set(life, top)
-    }
-  }
-  const past = flags & PAST ? DotSet.decode(reader) : DotSet.empty()
-  const deadTags = flags & DEAD_TAGS ? decodeDeadTags(reader) : []
+  const lives = sharedLives(decodedLives, count)
+  const span = flags & SPAN ? decodeSpan(reader, lives) : null
+  const past = flags & PAST ? DotSet.decode(reader) : NO_DOTS
+  const deadTags = flags & DEAD_TAGS ? decodeDeadTags(reader) : NO_TAGS
   const versions = decodeVersions(reader, lives)
   reader.end()
   return { versions, past, span, deadTags }
+}
+
+/** A counter for each life of the table; 0 where the life is in the table for a version only. */
+function decodeSpan(reader: ByteReader, lives: Lives): Span {
+  const tops: number[] = []
+  for (let i = 0; i < lives.length; i++) tops.push(reader.varint())
+  if (!tops.includes(0)) return new Span(lives, tops)
+  return new Span(
+    lives.filter((_, i) => tops[i] !== 0),
+    tops.filter((top) => top !== 0),
+  )
 }

@@ -54,6 +54,14 @@ const COMMON_CONTENT_TYPES = [
   'image/jpeg',
 ] as const
 
+function codeOf(contentType: string): number {
+  for (let code = 0; code < COMMON_CONTENT_TYPES.length; code++)
+    if (COMMON_CONTENT_TYPES[code] === contentType) return code
+  return -1
+}
+
+const NO_META: Content['meta'] = []
+
 const DELETION = 1
 const DEADLINE = 2
 const TAGGED = 4
@@ -79,7 +87,7 @@ export function encodeVersion(writer: ByteWriter, version: Version, lives: reado
     writer.hex(version.tag.fingerprint, 8)
   }
   if (content === null) return
-  const code = (COMMON_CONTENT_TYPES as readonly string[]).indexOf(content.contentType)
+  const code = codeOf(content.contentType)
   writer.u8(code + 1)
   if (code < 0) writer.text(content.contentType)
   if (meta) {
@@ -108,12 +116,15 @@ export function decodeVersion(reader: ByteReader, lives: readonly Life[]): Versi
     const code = reader.u8()
     const contentType = code === 0 ? reader.text() : COMMON_CONTENT_TYPES[code - 1]
     if (contentType === undefined) throw new MalformedBytes('unknown content type code')
-    const meta: [string, string][] = []
-    if (flags & META) {
-      const count = reader.count(2)
-      for (let i = 0; i < count; i++) meta.push([reader.text(), reader.text()])
-    }
+    const meta = flags & META ? decodeMeta(reader) : NO_META
     content = { contentType, meta, bytes: reader.bytes() }
   }
   return { dot: { life, counter }, stamp, deadlineMs, tag, content }
+}
+
+function decodeMeta(reader: ByteReader): Content['meta'] {
+  const meta: [string, string][] = []
+  const count = reader.count(2)
+  for (let i = 0; i < count; i++) meta.push([reader.text(), reader.text()])
+  return meta
 }

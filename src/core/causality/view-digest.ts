@@ -1,9 +1,9 @@
 // A short name for a view, so that replicas that agree need not send it. Two views are equal in digest iff (but for hash collisions)
 // they hold the same dots and dead tags and have seen the same.
 
-import { ByteWriter } from '../bytes.ts'
 import { hash64, hexOf } from '../hash64.ts'
-import { formatDot, LIFE_BYTES, sameDot } from './dot.ts'
+import { WordHash } from '../word-hash.ts'
+import { formatDot, sameDot } from './dot.ts'
 import type { Version } from './version.ts'
 import type { View } from './view.ts'
 
@@ -12,20 +12,22 @@ export const NOTHING_DIGEST = 'none'
 /** 16 hex digits, or `NOTHING_DIGEST` where nothing is known of the key. */
 export function viewDigest(view: View | null): string {
   if (view === null) return NOTHING_DIGEST
-  const writer = new ByteWriter(64)
-  writer.varint(view.versions.length)
+  const hash = new WordHash()
+  hash.add(view.versions.length, view.deadTags.length)
   for (const { dot } of view.versions) {
-    writer.hex(dot.life, LIFE_BYTES)
-    writer.varint(dot.counter)
+    hash.addLife(dot.life)
+    hash.addNumbers(dot.counter, 0)
   }
-  writer.varint(view.deadTags.length)
-  for (const { id } of view.deadTags) writer.hex(id, 8)
-  view.seen.encode(writer)
-  return hexOf(hash64(writer.finish().toString('latin1')))
+  for (const { id } of view.deadTags) hash.addLife(id)
+  view.seen.hashInto(hash)
+  return hexOf(hash.finish())
 }
 
-/** The entity tag of a set of live versions: 16 hex digits, equal on all nodes. */
+/** The entity tag of a set of live versions, equal on all nodes: the name of one, the hash (16 hex digits) of several names. */
 export function entityTag(versions: readonly Version[]): string {
+  const [first] = versions
+  // No hash is shorter than the name of one, and the README's walk shows it.
+  if (first !== undefined && versions.length === 1) return formatDot(first.dot)
   return hexOf(hash64(versions.map((version) => formatDot(version.dot)).join()))
 }
 

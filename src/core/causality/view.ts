@@ -107,13 +107,18 @@ function isDead(deadTags: readonly DeadTag[], id: string): boolean {
   return deadTags.some((tag) => tag.id === id)
 }
 
+function areTagged(versions: readonly Version[]): boolean {
+  for (const { tag } of versions) if (tag !== null) return true
+  return false
+}
+
 /** Tags die by supersession and stay dead; the earlier death counts. */
 export function uniteDeadTags(
   a: readonly DeadTag[],
   b: readonly DeadTag[],
   superseded: readonly Version[],
 ): readonly DeadTag[] {
-  if ((a.length === 0 || b.length === 0) && !superseded.some((v) => v.tag !== null)) return a.length === 0 ? b : a
+  if ((a.length === 0 || b.length === 0) && !areTagged(superseded)) return a.length === 0 ? b : a
   const byId = new Map<string, number>()
   const note = (id: string, atMs: number): void => {
     const known = byId.get(id)
@@ -148,7 +153,7 @@ export function writeView(version: Version, context: DotSet, supersededTags: rea
 
 /** Attempts of one idempotent write show as one: the least dot stands for its tag. */
 export function withoutTwins(versions: readonly Version[]): readonly Version[] {
-  if (!versions.some((v) => v.tag !== null)) return versions
+  if (!areTagged(versions)) return versions
   const shown = new Set<string>()
   return versions.filter((v) => {
     if (v.tag === null) return true
@@ -160,14 +165,15 @@ export function withoutTwins(versions: readonly Version[]): readonly Version[] {
 
 // ── bytes: seen | dead tags | versions; a version's life is an index into the lives of `seen` ────────────────────────────────────
 
+const scratch = new ByteWriter()
+
 export function encodeView(view: View): Buffer {
-  const writer = new ByteWriter()
+  const writer = scratch
+  writer.begin()
   view.seen.encode(writer)
   encodeDeadTags(writer, view.deadTags)
-  const lives = view.seen.lives()
-  writer.varint(view.versions.length)
-  for (const version of view.versions) encodeVersion(writer, version, lives)
-  return writer.finish()
+  encodeVersions(writer, view.versions, view.seen.lives())
+  return writer.take()
 }
 
 /** Throws `MalformedBytes`; values are views on the input. */
@@ -177,7 +183,7 @@ export function decodeView(bytes: Uint8Array): View {
   const deadTags = decodeDeadTags(reader)
   const versions = decodeVersions(reader, seen.lives())
   reader.end()
-  if (versions.some((version) => !seen.has(version.dot))) throw new MalformedBytes('a version outside what was seen')
+  for (const { dot } of versions) if (!seen.has(dot)) throw new MalformedBytes('a version outside what was seen')
   return { versions, seen, deadTags }
 }
 
@@ -189,8 +195,9 @@ export function encodeDeadTags(writer: ByteWriter, deadTags: readonly DeadTag[])
   }
 }
 
-export function decodeDeadTags(reader: ByteReader): DeadTag[] {
+export function decodeDeadTags(reader: ByteReader): readonly DeadTag[] {
   const count = reader.count(9)
+  if (count === 0) return NO_TAGS
   const tags: DeadTag[] = []
   for (let i = 0; i < count; i++) {
     const id = reader.hex(8)
@@ -200,8 +207,16 @@ export function decodeDeadTags(reader: ByteReader): DeadTag[] {
   return tags
 }
 
-export function decodeVersions(reader: ByteReader, lives: readonly Life[]): Version[] {
+const NO_TAGS: readonly DeadTag[] = []
+
+export function encodeVersions(writer: ByteWriter, versions: readonly Version[], lives: readonly Life[]): void {
+  writer.varint(versions.length)
+  for (const version of versions) encodeVersion(writer, version, lives)
+}
+
+export function decodeVersions(reader: ByteReader, lives: readonly Life[]): readonly Version[] {
   const count = reader.count(4)
+  if (count === 1) return [decodeVersion(reader, lives)]
   const versions: Version[] = []
   for (let i = 0; i < count; i++) {
     const version = decodeVersion(reader, lives)

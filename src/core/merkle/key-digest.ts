@@ -1,10 +1,22 @@
-// What a tree says of one key: 64 bits that differ when the dots of its versions differ. Knows nothing of values: equal
+// What a tree says of one key: 64 bits that differ when the dots of its versions, or its dead tags, differ. Knows nothing of values: equal
 // dots name equal versions. Invariant: the same on all homes that hold the same versions.
 
 import type { Hash64 } from '../hash64.ts'
-import { keyedHash } from '../ring/key-hash.ts'
+import type { KeyHash } from '../ring/key-hash.ts'
+import { WordHash } from '../word-hash.ts'
 
-/** `dotsText`: the key's dots as canonical text, in one order on all nodes. */
-export function keyDigest(bucket: string, key: string, dotsText: string): Hash64 {
-  return keyedHash(bucket, key, dotsText)
+/** `dots`: of the versions, in one order on all nodes. Ids of tags and lives are 16 hex digits. */
+export function keyDigest(
+  hash: KeyHash,
+  versions: readonly { readonly dot: { readonly life: string; readonly counter: number } }[],
+  deadTags: readonly { readonly id: string }[],
+): Hash64 {
+  const digest = new WordHash(hash.hi, hash.lo)
+  digest.add(versions.length, deadTags.length)
+  for (const { dot } of versions) {
+    digest.addLife(dot.life)
+    digest.addNumbers(dot.counter, 0)
+  }
+  for (const { id } of deadTags) digest.addLife(id)
+  return digest.finish()
 }

@@ -6,9 +6,10 @@
 //   level 1      [ 0 ] [ 1 ]  …   [ 15 ]            16 children each
 //   level 2   [0]…[15] [16]…[31] … [240]…[255]      leaves
 //
-// Sums instead of hashes of hashes make an update O(depth) without reading a neighbour, and a removal the inverse of an
-// insertion. (A sum, not exclusive or: a key counted twice must not look like a key that is absent.) That is sound
-// between replicas that trust each other, which is all that anti-entropy needs; it resists accidents, not forgery.
+// Sums instead of hashes of hashes make a removal the inverse of an insertion. (A sum, not exclusive or: a key counted
+// twice must not look like a key that is absent.) And they need not all be kept: a write changes its leaf and the root,
+// and the nodes between are added up when a comparison asks for them. That is sound between replicas that trust each
+// other, which is all that anti-entropy needs; it resists accidents, not forgery.
 
 import { invariant } from '../../errors.ts'
 import type { Hash64 } from '../hash64.ts'
@@ -37,7 +38,10 @@ export class MerkleTree {
   readonly shape: TreeShape
   readonly leaves: number
   #keys = 0
-  /** Two words a node, level after level, the leaves last; null as long as the tree is empty. */
+  /** The root's digest, as two signed words. */
+  #high = 0
+  #low = 0
+  /** Two words a leaf; null as long as the tree is empty. */
   #lanes: Uint32Array | null = null
 
   constructor(shape: TreeShape = TREE_SHAPE) {
@@ -52,27 +56,24 @@ export class MerkleTree {
 
   /** A key of this leaf changed: from `before` (null: it was not there) to `after` (null: it is gone). */
   update(leaf: number, before: Hash64 | null, after: Hash64 | null): void {
-    invariant(leaf >= 0 && leaf < this.leaves, `leaf ${leaf} of ${this.leaves}`)
-    const lanes = (this.#lanes ??= new Uint32Array(2 * nodesAbove(this.shape, this.shape.depth + 1)))
-    const hi = (after?.hi ?? 0) - (before?.hi ?? 0)
-    const lo = (after?.lo ?? 0) - (before?.lo ?? 0)
-    let node = leaf
-    for (let level = this.shape.depth; level >= 0; level--) {
-      // The array wraps at 2^32, in either direction.
-      const at = 2 * (nodesAbove(this.shape, level) + node)
-      lanes[at] = (lanes[at] as number) + hi
-      lanes[at + 1] = (lanes[at + 1] as number) + lo
-      node = Math.floor(node / this.shape.fanOut)
-    }
+    if (!(leaf >= 0 && leaf < this.leaves)) invariant(false, `leaf ${leaf} of ${this.leaves}`)
+    const lanes = (this.#lanes ??= new Uint32Array(2 * this.leaves))
+    const high = ((after?.hi ?? 0) - (before?.hi ?? 0)) | 0
+    const low = ((after?.lo ?? 0) - (before?.lo ?? 0)) | 0
+    // All wrap at 2^32.
+    lanes[2 * leaf] = (lanes[2 * leaf] as number) + high
+    lanes[2 * leaf + 1] = (lanes[2 * leaf + 1] as number) + low
+    this.#high = (this.#high + high) | 0
+    this.#low = (this.#low + low) | 0
     this.#keys += (after === null ? 0 : 1) - (before === null ? 0 : 1)
     if (this.#keys > 0) return
     // A wrong `before` would otherwise stay in the sums for ever and repair would never end.
-    invariant(this.#keys === 0 && lanes[0] === 0 && lanes[1] === 0, 'a tree without keys sums to zero')
+    invariant(this.#keys === 0 && this.#high === 0 && this.#low === 0, 'a tree without keys sums to zero')
     this.#lanes = null
   }
 
   get root(): Hash64 {
-    return this.digest(0, 0)
+    return { hi: this.#high >>> 0, lo: this.#low >>> 0 }
   }
 
   get rootHex(): string {
@@ -81,15 +82,26 @@ export class MerkleTree {
 
   /** Level 0 is the root, level `depth` the leaves. */
   digest(level: number, node: number): Hash64 {
-    invariant(isNode(this.shape, level, node), `node ${node} on level ${level}`)
-    if (this.#lanes === null) return ZERO
-    const at = 2 * (nodesAbove(this.shape, level) + node)
-    return { hi: this.#lanes[at] as number, lo: this.#lanes[at + 1] as number }
+    if (!isNode(this.shape, level, node)) invariant(false, `node ${node} on level ${level}`)
+    const lanes = this.#lanes
+    if (lanes === null) return ZERO
+    if (level === 0) return this.root
+    const { fanOut, depth } = this.shape
+    const leavesBelow = fanOut ** (depth - level)
+    let hi = 0
+    let lo = 0
+    for (let at = 2 * node * leavesBelow; at < 2 * (node + 1) * leavesBelow; at += 2) {
+      hi = (hi + (lanes[at] as number)) >>> 0
+      lo = (lo + (lanes[at + 1] as number)) >>> 0
+    }
+    return { hi, lo }
   }
 
   /** What a tree shows where it holds nothing at all. */
   clear(): void {
     this.#keys = 0
+    this.#high = 0
+    this.#low = 0
     this.#lanes = null
   }
 }
@@ -97,11 +109,4 @@ export class MerkleTree {
 export function isNode(shape: TreeShape, level: number, node: number): boolean {
   const levelExists = Number.isInteger(level) && level >= 0 && level <= shape.depth
   return levelExists && Number.isInteger(node) && node >= 0 && node < shape.fanOut ** level
-}
-
-/** 1 + f + f² + … : the nodes on the levels above `level`. */
-function nodesAbove(shape: TreeShape, level: number): number {
-  let nodes = 0
-  for (let above = 0, width = 1; above < level; above++, width *= shape.fanOut) nodes += width
-  return nodes
 }

@@ -71,7 +71,7 @@ export function tallyRead<Reason extends string>(
   tally: ReadTally<Reason>,
   event: ReadEvent<Reason>,
 ): ReadTally<Reason> {
-  if (event.type === 'deadline') return { ...tally, closed: true }
+  if (event.type === 'deadline') return { terms: tally.terms, closed: true, replicas: tally.replicas }
   const { homes, fallbacks } = tally.terms
   const isHome = homes.includes(event.replica)
   const belongs =
@@ -80,14 +80,25 @@ export function tallyRead<Reason extends string>(
       : event.type === 'stood-in'
         ? fallbacks.includes(event.replica)
         : isHome || fallbacks.includes(event.replica)
+  if (!belongs) return tally
   const state = stateAfter(event)
-  const index = tally.replicas.findIndex(({ replica }) => replica === event.replica)
+  const index = indexOf(tally, event.replica)
   const before = tally.replicas[index]
   // A second answer counts where it can do what the first could not: the home has become complete.
   const completes = state === 'complete' && before?.state === 'filling'
-  if (!belongs || (before !== undefined && isAnswer(before.state) && !completes)) return tally
-  const entry = { replica: event.replica, state, reason: event.type === 'refused' ? event.reason : null }
-  return { ...tally, replicas: before === undefined ? [...tally.replicas, entry] : tally.replicas.with(index, entry) }
+  if (before !== undefined && isAnswer(before.state) && !completes) return tally
+  const replicas = tally.replicas.slice()
+  replicas[before === undefined ? replicas.length : index] = {
+    replica: event.replica,
+    state,
+    reason: event.type === 'refused' ? event.reason : null,
+  }
+  return { terms: tally.terms, closed: tally.closed, replicas }
+}
+
+function indexOf({ replicas }: ReadTally, name: string): number {
+  for (let index = 0; index < replicas.length; index++) if (replicas[index]?.replica === name) return index
+  return -1
 }
 
 /** `live`: whether the merge of all answers so far leaves a live value; without one, fallbacks count for nothing. */
@@ -118,6 +129,19 @@ export function readCounts(tally: ReadTally, live: boolean): ReadCounts {
     }
   }
   return { counted, homes, standIns: counted.length - homes, replied }
+}
+
+/** How many more replies the read needs: what `readVerdict` compares, without the names. */
+export function repliesMissing(tally: ReadTally, live: boolean): number {
+  let complete = 0
+  let standIns = 0
+  for (const { state } of tally.replicas) {
+    if (state === 'complete') complete++
+    else if (state === 'stood-in') standIns++
+  }
+  const counted =
+    standIns > 0 && tally.terms.sloppy && live ? complete + Math.min(standIns, placesOfAbsent(tally)) : complete
+  return Math.max(0, tally.terms.required - counted)
 }
 
 /**
@@ -153,8 +177,7 @@ function mostPossible(tally: ReadTally, live: boolean): number {
 }
 
 function stateOf(tally: ReadTally, name: string): ReadState | undefined {
-  for (const { replica, state } of tally.replicas) if (replica === name) return state
-  return undefined
+  return tally.replicas[indexOf(tally, name)]?.state
 }
 
 function isOpen(state: ReadState | undefined): boolean {

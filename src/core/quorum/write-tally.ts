@@ -91,13 +91,20 @@ export function tallyWrite<Reason extends string>(
   tally: WriteTally<Reason>,
   event: WriteEvent<Reason>,
 ): WriteTally<Reason> {
-  if (event.type === 'deadline') return { ...tally, closed: true }
+  if (event.type === 'deadline') return { terms: tally.terms, closed: true, replicas: tally.replicas }
   if (!belongs(tally.terms, event)) return tally
-  const index = tally.replicas.findIndex(({ replica }) => replica === event.replica)
+  const index = indexOf(tally, event.replica)
   const before = tally.replicas[index]
   const after = next(before, event)
   if (after === before) return tally
-  return { ...tally, replicas: before === undefined ? [...tally.replicas, after] : tally.replicas.with(index, after) }
+  const replicas = tally.replicas.slice()
+  replicas[before === undefined ? replicas.length : index] = after
+  return { terms: tally.terms, closed: tally.closed, replicas }
+}
+
+function indexOf({ replicas }: WriteTally, name: string): number {
+  for (let index = 0; index < replicas.length; index++) if (replicas[index]?.replica === name) return index
+  return -1
 }
 
 export function writeVerdict<Reason extends string>(tally: WriteTally<Reason>): WriteVerdict<Reason> {
@@ -132,7 +139,10 @@ export function mayProveNotApplied(tally: WriteTally): boolean {
 
 export function writeCounts(tally: WriteTally): WriteCounts {
   const { sloppy, durable: mustBeDurable } = tally.terms
-  let [homes, replied, hinted, durable] = [0, 0, 0, 0]
+  let homes = 0
+  let replied = 0
+  let hinted = 0
+  let durable = 0
   for (const entry of tally.replicas) {
     if (entry.state !== 'acknowledged' && entry.state !== 'hinted') continue
     replied++
@@ -216,8 +226,7 @@ function stillPossible(tally: WriteTally): number {
 }
 
 function entryOf(tally: WriteTally, name: string): ReplicaEntry<string> | undefined {
-  for (const entry of tally.replicas) if (entry.replica === name) return entry
-  return undefined
+  return tally.replicas[indexOf(tally, name)]
 }
 
 function isHintedFor(tally: WriteTally, home: string): boolean {

@@ -13,10 +13,10 @@ export function partitionId(partition: number, n: number): PartitionId {
 
 /** 0..Q−1 */
 export function partitionOf(id: PartitionId): number {
-  return Math.floor(id / 16)
+  return id >>> 4
 }
 
 /** The bucket's configured replication factor. */
 export function replicationOf(id: PartitionId): number {
-  return id % 16
+  return id & 15
 }

@@ -17,8 +17,9 @@ export class Ring {
   readonly version: number
   readonly #preferenceLists: readonly (readonly string[])[]
   // Cut from the lists on first use: most (partition, n) of the 15 · Q are never asked for.
-  readonly #homes = new Map<PartitionId, readonly string[]>()
-  readonly #fallbacks = new Map<PartitionId, readonly string[]>()
+  // By n, then by partition.
+  readonly #homes: (readonly string[] | undefined)[][] = []
+  readonly #fallbacks: (readonly string[] | undefined)[][] = []
 
   private constructor(placement: Placement, version: number) {
     this.partitions = placement.partitions
@@ -58,20 +59,18 @@ export class Ring {
 
   /** The first min(n, members) of the preference list. */
   homes(id: PartitionId): readonly string[] {
-    const known = this.#homes.get(id)
-    if (known !== undefined) return known
-    const homes = this.preferenceList(partitionOf(id)).slice(0, replicationOf(id))
-    this.#homes.set(id, homes)
-    return homes
+    const n = replicationOf(id)
+    const partition = partitionOf(id)
+    const homes = (this.#homes[n] ??= new Array<undefined>(this.partitions).fill(undefined))
+    return (homes[partition] ??= this.preferenceList(partition).slice(0, n))
   }
 
   /** Everybody else, in the order in which they stand in for homes. */
   fallbacks(id: PartitionId): readonly string[] {
-    const known = this.#fallbacks.get(id)
-    if (known !== undefined) return known
-    const fallbacks = this.preferenceList(partitionOf(id)).slice(replicationOf(id))
-    this.#fallbacks.set(id, fallbacks)
-    return fallbacks
+    const n = replicationOf(id)
+    const partition = partitionOf(id)
+    const fallbacks = (this.#fallbacks[n] ??= new Array<undefined>(this.partitions).fill(undefined))
+    return (fallbacks[partition] ??= this.preferenceList(partition).slice(n))
   }
 
   isHome(id: PartitionId, member: string): boolean {

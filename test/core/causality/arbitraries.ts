@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { compareDots, type Dot, formatDot } from '../../../src/core/causality/dot.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import { hybridFromMs, msFromHybrid } from '../../../src/core/causality/hybrid-clock.ts'
+import { Span } from '../../../src/core/causality/span.ts'
 import type { Content, Tag, Version } from '../../../src/core/causality/version.ts'
 import {
   type Conflict,
@@ -13,6 +14,11 @@ import {
   type View,
   writeView,
 } from '../../../src/core/causality/view.ts'
+
+/** From a plain object; 0 is none. */
+export function spanFrom(tops: Readonly<Record<string, number>>): Span {
+  return Span.of(Object.entries(tops).map(([life, counter]) => ({ life, counter })))
+}
 
 export const LIVES = ['0000000000000001', 'a0b1c2d3e4f50617', 'ffffffffffffffff'] as const
 

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ByteWriter } from '../../../src/core/bytes.ts'
@@ -8,7 +8,7 @@ import {
   contextTokenLength,
   EMPTY_CONTEXT,
   openContext,
-  SEAL_BYTES,
+  SEAL_CHARS,
   sealContext,
   type Sealer,
   uniteContexts,
@@ -17,9 +17,12 @@ import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import { anyDeadTags, anyDotSet } from './arbitraries.ts'
 
 const sealer: Sealer = {
-  seal: (scope, payload) =>
-    createHmac('sha256', 'secret').update(`${scope.length}:${scope}`).update(payload).digest().subarray(0, SEAL_BYTES),
-  verify: (scope, payload, seal) => timingSafeEqual(sealer.seal(scope, payload), seal),
+  seal: (bucket, key, payload) =>
+    createHmac('sha256', 'secret')
+      .update(JSON.stringify([bucket, key, payload]))
+      .digest('base64url')
+      .slice(0, SEAL_CHARS),
+  verify: (bucket, key, payload, seal) => sealer.seal(bucket, key, payload) === seal,
 }
 
 const anyContext: fc.Arbitrary<CausalContext> = fc.record({
@@ -33,13 +36,15 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 describe('a context token', () => {
   test('opens to what was sealed, and is as long as was foretold', () => {
     fc.assert(
-      fc.property(anyContext, fc.string(), (context, scope) => {
-        const token = sealContext(context, scope, sealer)!
+      fc.property(anyContext, fc.string(), fc.string(), (context, bucket, key) => {
+        const token = sealContext(context, bucket, key, sealer)!
         expect(token.length).toBe(contextTokenLength(context))
-        const opened = openContext(token, scope, sealer)!
+        const opened = openContext(token, bucket, key, sealer)!
         expect(opened.seen.equals(context.seen)).toBe(true)
         expect([opened.stamp, opened.tags]).toEqual([context.stamp, context.tags])
-        expect(openContext(token, `${scope}x`, sealer)).toBeNull()
+        expect(Buffer.from(token, 'base64url').toString('base64url')).toBe(token)
+        expect(openContext(token, `${bucket}x`, key, sealer)).toBeNull()
+        expect(openContext(token, bucket, `${key}x`, sealer)).toBeNull()
       }),
     )
   })
@@ -47,14 +52,14 @@ describe('a context token', () => {
   test('altered anywhere, cut anywhere, or not canonical, it is refused', () => {
     fc.assert(
       fc.property(anyContext, fc.nat(62), (context, shift) => {
-        const token = sealContext(context, 'k', sealer)!
+        const token = sealContext(context, 'b', 'k', sealer)!
         for (let at = 0; at < token.length; at++) {
           const other = ALPHABET[(ALPHABET.indexOf(token[at]!) + 1 + shift) % 64]!
-          expect(openContext(token.slice(0, at) + other + token.slice(at + 1), 'k', sealer)).toBeNull()
-          expect(openContext(token.slice(0, at), 'k', sealer)).toBeNull()
+          expect(openContext(token.slice(0, at) + other + token.slice(at + 1), 'b', 'k', sealer)).toBeNull()
+          expect(openContext(token.slice(0, at), 'b', 'k', sealer)).toBeNull()
         }
         for (const also of [`${token}=`, `${token}A`, ` ${token}`, `${token}\n`, token.replace(/.$/, '+')]) {
-          expect(openContext(also, 'k', sealer)).toBeNull()
+          expect(openContext(also, 'b', 'k', sealer)).toBeNull()
         }
       }),
       { numRuns: 60 },
@@ -65,8 +70,8 @@ describe('a context token', () => {
     const sealed = (write: (writer: ByteWriter) => void): string => {
       const writer = new ByteWriter()
       write(writer)
-      writer.raw(sealer.seal('k', writer.finish()))
-      return writer.finish().toString('base64url')
+      const payload = writer.finish().toString('base64url')
+      return payload + sealer.seal('b', 'k', payload)
     }
     const token = (format: number, stamp: number, rest: number[]): string =>
       sealed((writer) => {
@@ -74,25 +79,28 @@ describe('a context token', () => {
         writer.varint(stamp)
         writer.raw(Uint8Array.from([0, 0, ...rest]))
       })
-    expect(openContext(token(1, 7, []), 'k', sealer)).toEqual({ ...EMPTY_CONTEXT, stamp: 7 })
-    expect(openContext(token(2, 7, []), 'k', sealer)).toBeNull()
-    expect(openContext(token(1, 7, [0]), 'k', sealer)).toBeNull()
-    expect(openContext(token(1, Number.MAX_SAFE_INTEGER, []), 'k', sealer)).toBeNull()
+    // A format, a stamp of one byte, two counts: two zeros make it two groups of three.
+    expect(openContext(token(1, 7, [0, 0]), 'b', 'k', sealer)).toEqual({ ...EMPTY_CONTEXT, stamp: 7 })
+    expect(openContext(token(2, 7, [0, 0]), 'b', 'k', sealer)).toBeNull()
+    for (const rest of [[], [0], [0, 1], [1, 0], [0, 0, 0, 0, 0]])
+      expect(openContext(token(1, 7, rest), 'b', 'k', sealer), String(rest)).toBeNull()
+    expect(openContext(token(1, Number.MAX_SAFE_INTEGER - 1, [0]), 'b', 'k', sealer)).not.toBeNull()
+    expect(openContext(token(1, Number.MAX_SAFE_INTEGER, [0]), 'b', 'k', sealer)).toBeNull()
   })
 
   test('noise is refused', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.base64String()), (noise) => {
-        expect(openContext(noise, 'k', sealer)).toBeNull()
+        expect(openContext(noise, 'b', 'k', sealer)).toBeNull()
       }),
     )
-    expect(openContext('A'.repeat(CONTEXT_TOKEN_MAX + 1), 'k', sealer)).toBeNull()
+    expect(openContext('A'.repeat(CONTEXT_TOKEN_MAX + 1), 'b', 'k', sealer)).toBeNull()
   })
 
   test('what would not fit is not truncated', () => {
     const seen = DotSet.empty()
     for (let i = 1; i <= 400; i++) seen.add({ life: i.toString(16).padStart(16, '0'), counter: i })
-    expect(sealContext({ ...EMPTY_CONTEXT, seen }, 'k', sealer)).toBeNull()
+    expect(sealContext({ ...EMPTY_CONTEXT, seen }, 'b', 'k', sealer)).toBeNull()
     expect(contextTokenLength({ ...EMPTY_CONTEXT, seen })).toBeGreaterThan(CONTEXT_TOKEN_MAX)
   })
 
@@ -103,7 +111,7 @@ describe('a context token', () => {
         expect(both.seen.equals(a.seen.union(b.seen))).toBe(true)
         expect(both.stamp).toBe(Math.max(a.stamp, b.stamp))
         expect(both.tags.map(({ id }) => id)).toEqual([...new Set([...a.tags, ...b.tags].map(({ id }) => id))].sort())
-        expect(openContext(sealContext(both, 'k', sealer)!, 'k', sealer)).not.toBeNull()
+        expect(openContext(sealContext(both, 'b', 'k', sealer)!, 'b', 'k', sealer)).not.toBeNull()
         expect(uniteContexts(b, a)).toEqual(both)
         for (const { id, atMs } of both.tags) {
           const deaths = [...a.tags, ...b.tags].filter((tag) => tag.id === id).map((tag) => tag.atMs)

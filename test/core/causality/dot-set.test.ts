@@ -4,7 +4,7 @@ import { ByteReader, ByteWriter, MalformedBytes } from '../../../src/core/bytes.
 import { formatDot, parseDot } from '../../../src/core/causality/dot.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import * as intervals from '../../../src/core/causality/intervals.ts'
-import { anyDot, anyDots, LIVES } from './arbitraries.ts'
+import { anyDot, anyDots, LIVES, spanFrom } from './arbitraries.ts'
 
 const names = (set: DotSet): Set<string> => new Set(set.dots().map(formatDot))
 const naive = (dots: readonly Parameters<typeof formatDot>[0][]): Set<string> => new Set(dots.map(formatDot))
@@ -83,16 +83,83 @@ describe('a set of dots is a set', () => {
     const spans = fc.dictionary(fc.constantFrom(...LIVES), fc.nat(26))
     fc.assert(
       fc.property(anyDots, spans, (dots, limits) => {
-        const span = new Map(Object.entries(limits))
-        const expected = dots.filter(({ life, counter }) => counter <= (span.get(life) ?? 0))
+        const span = spanFrom(limits)
+        const expected = dots.filter(({ life, counter }) => counter <= (limits[life] ?? 0))
         const clipped = DotSet.of(...dots).clip(span)
         expect(names(clipped)).toEqual(naive(expected))
         expectNormal(clipped)
         const tops = DotSet.of(...dots).tops()
-        for (const { life, counter } of dots) expect(tops.get(life)).toBeGreaterThanOrEqual(counter)
-        const raised = new Map(span)
-        DotSet.of(...dots).raiseTops(raised)
-        for (const life of LIVES) expect(raised.get(life) ?? 0).toBe(Math.max(span.get(life) ?? 0, tops.get(life) ?? 0))
+        const highest = (life: string): number =>
+          Math.max(0, ...dots.filter((dot) => dot.life === life).map(({ counter }) => counter))
+        for (const life of LIVES) expect(tops.top(life)).toBe(highest(life))
+        const raised = span.raised(tops)
+        for (const life of LIVES) expect(raised.top(life)).toBe(Math.max(limits[life] ?? 0, highest(life)))
+        expect(raised.equals(tops.raised(span))).toBe(true)
+        expect(raised.lives.toSorted()).toEqual(raised.lives)
+        expect(raised.equals(span)).toBe(LIVES.every((life) => raised.top(life) === span.top(life)))
+      }),
+    )
+  })
+
+  test('being within another set and one dot is being within their union', () => {
+    fc.assert(
+      fc.property(anyDots, anyDots, anyDot, (a, b, dot) => {
+        const [x, y] = [DotSet.of(...a), DotSet.of(...b)]
+        expect(x.isSubsetWith(y, dot)).toBe(x.isSubsetOf(y.union(DotSet.of(dot))))
+        const widened = y.clone()
+        widened.add(dot)
+        expect(y.union(x).isSubsetWith(widened, dot)).toBe(x.isSubsetOf(widened))
+      }),
+    )
+  })
+
+  test('copies share nothing that can be seen', () => {
+    const move = fc.tuple(fc.nat(2), fc.constantFrom('add', 'remove', 'clone', 'join', 'union'), anyDot, fc.nat(2))
+    fc.assert(
+      fc.property(fc.array(move, { maxLength: 40 }), (moves) => {
+        const sets = [DotSet.empty(), DotSet.empty(), DotSet.empty()]
+        const models = [new Set<string>(), new Set<string>(), new Set<string>()]
+        for (const [at, kind, dot, other] of moves) {
+          if (kind === 'add') {
+            sets[at]!.add(dot)
+            models[at]!.add(formatDot(dot))
+          } else if (kind === 'remove') {
+            sets[at]!.remove(dot)
+            models[at]!.delete(formatDot(dot))
+          } else if (kind === 'join') {
+            sets[at]!.addAll(sets[other]!)
+            models[at] = models[at]!.union(models[other]!)
+          } else {
+            sets[at] = kind === 'clone' ? sets[other]!.clone() : sets[at]!.union(sets[other]!)
+            models[at] = kind === 'clone' ? new Set(models[other]) : models[at]!.union(models[other]!)
+          }
+          sets.forEach((set, i) => expect(names(set)).toEqual(models[i]))
+          sets.forEach(expectNormal)
+        }
+      }),
+    )
+  })
+
+  test('with many lives is the same as with few', () => {
+    const many = fc.record({
+      life: fc.integer({ min: 1, max: 40 }).map((n) => n.toString(16).padStart(16, '0')),
+      counter: fc.integer({ min: 1, max: 6 }),
+    })
+    fc.assert(
+      fc.property(fc.array(many, { maxLength: 120 }), fc.array(many, { maxLength: 120 }), (a, b) => {
+        const [x, y] = [DotSet.of(...a), DotSet.of(...b)]
+        const [m, n] = [naive(a), naive(b)]
+        for (const [set, expected] of [
+          [x.union(y), m.union(n)],
+          [x.subtract(y), m.difference(n)],
+          [x.clip(y.tops()), naive(a.filter(({ life, counter }) => counter <= y.tops().top(life)))],
+        ] as const) {
+          expect(names(set)).toEqual(expected)
+          expectNormal(set)
+        }
+        expect(x.isSubsetOf(y)).toBe(m.isSubsetOf(n))
+        expect(x.subtract(y).isSubsetOf(x)).toBe(true)
+        for (const dot of b) expect(x.has(dot)).toBe(m.has(formatDot(dot)))
       }),
     )
   })
@@ -104,7 +171,9 @@ describe('a set of dots is a set', () => {
         expect([set.intervalCount, set.lifeCount]).toEqual([1, 1])
       }),
     )
-    expect(intervals.union([1, 2], [3, 4])).toEqual([1, 4])
+    const union: number[] = []
+    expect(intervals.appendUnion(union, 0, [1, 2], 0, 2, [3, 4], 0, 2)).toBe(2)
+    expect(union).toEqual([1, 4])
   })
 })
 

@@ -6,19 +6,39 @@ import { formatDot, sameDot } from '../../../src/core/causality/dot.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import {
   contextOf,
+  EMPTY_RECORD,
   type KeyRecord,
+  type Merged,
+  mergeAny,
   mergeIntoRecord,
+  mergeOverwrite,
   strip,
   unstrip,
   viewOf,
 } from '../../../src/core/causality/record.ts'
-import { type Conflict, EMPTY_VIEW, mergeViews, type View, withoutTwins } from '../../../src/core/causality/view.ts'
-import { viewsOfHistory } from './arbitraries.ts'
+import {
+  type Conflict,
+  EMPTY_VIEW,
+  mergeViews,
+  type View,
+  withoutTwins,
+  writeView,
+} from '../../../src/core/causality/view.ts'
+import { anyDots, LIVES, viewsOfHistory } from './arbitraries.ts'
 
 const told = (view: View): unknown => ({
   versions: view.versions.map((v) => `${formatDot(v.dot)}@${v.stamp}`),
   seen: view.seen.toString(),
   deadTags: view.deadTags,
+})
+
+const plain = ({ record, ...merged }: Merged): unknown => ({
+  ...merged,
+  record: record && {
+    ...record,
+    past: record.past.toString(),
+    span: record.span && [record.span.lives, record.span.tops],
+  },
 })
 
 function expectLaws([a, b, c]: readonly [View, View, View], conflict: Conflict): void {
@@ -67,6 +87,44 @@ describe.each(['siblings', 'lww'] as const)('merging %s', (conflict) => {
       }),
       { numRuns: 1500 },
     )
+  })
+
+  test('an overwrite is merged by the short way as by the rule', () => {
+    let taken = 0
+    fc.assert(
+      fc.property(
+        viewsOfHistory(conflict),
+        fc.array(fc.tuple(fc.nat(2), fc.nat(3), fc.boolean()), { maxLength: 8 }),
+        anyDots,
+        (views, steps, others) => {
+          let record: KeyRecord | undefined
+          // Other keys of the partition have dots of the same lives.
+          const clock = DotSet.of(...others.map((dot) => ({ ...dot, counter: dot.counter + 3 })))
+          let counter = 100
+          for (const [from, kind, isKnown] of steps) {
+            let view = views[from]!
+            if (kind > 0) {
+              const context = kind === 1 || !record ? view.seen : viewOf(record, clock).seen
+              const stamp = Math.max(0, ...[...view.versions, ...(record?.versions ?? [])].map((v) => v.stamp)) + 1
+              const dot = { life: LIVES[from]!, counter: ++counter }
+              view = writeView({ dot, stamp, deadlineMs: null, tag: null, content: null }, context, [])
+            }
+            // A context may name what this home lacks, or has long had.
+            if (isKnown) clock.addAll(view.seen.subtract(DotSet.of(...view.versions.map((v) => v.dot))))
+            const short = mergeOverwrite(record ?? EMPTY_RECORD, clock, view, conflict)
+            const merged = mergeAny(record, clock, view, conflict, undefined)
+            if (short) {
+              taken++
+              expect(plain(short)).toEqual(plain(merged))
+            }
+            for (const dot of merged.received) clock.add(dot)
+            record = merged.record ?? undefined
+          }
+        },
+      ),
+      { numRuns: 1500 },
+    )
+    expect(taken).toBeGreaterThan(500)
   })
 
   test('after damage a record says by itself what it had seen; stripped, it says no less than its versions', () => {

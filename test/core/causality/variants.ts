@@ -23,7 +23,9 @@ export const plainVectors: Rules = {
   ...RULES,
   contextOf: (record, clock) => {
     const exact = contextOf(record, clock)
-    for (const [life, top] of exact.tops()) for (let counter = 1; counter < top; counter++) exact.add({ life, counter })
+    const { lives, tops } = exact.tops()
+    for (const [at, life] of lives.entries())
+      for (let counter = 1; counter < (tops[at] as number); counter++) exact.add({ life, counter })
     return exact
   },
 }

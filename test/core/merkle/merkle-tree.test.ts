@@ -2,12 +2,17 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MalformedBytes } from '../../../src/core/bytes.ts'
 import { beginDiff, childDigests, continueDiff } from '../../../src/core/merkle/diff.ts'
-import { keyDigest } from '../../../src/core/merkle/key-digest.ts'
+import { keyDigest as digestOf } from '../../../src/core/merkle/key-digest.ts'
 import { MerkleTree, LEAVES } from '../../../src/core/merkle/merkle-tree.ts'
 import type { TreeShape } from '../../../src/core/merkle/merkle-tree.ts'
 import { keyHash, leafOfHash } from '../../../src/core/ring/key-hash.ts'
 
-type Data = ReadonlyMap<string, string> // key → dots
+type Data = ReadonlyMap<string, string> // key → dots, as `a1,b1`
+
+function keyDigest(bucket: string, key: string, dots: string): ReturnType<typeof digestOf> {
+  const versions = dots.split(',').map((dot) => ({ dot: { life: dot[0]!.repeat(16), counter: Number(dot.slice(1)) } }))
+  return digestOf(keyHash(bucket, key), versions, [])
+}
 
 const leafOf = (key: string, tree: MerkleTree): number => leafOfHash(keyHash('b', key), 16, tree.leaves)
 
@@ -107,6 +112,44 @@ describe('a tree', () => {
     expect(() => tree.update(leafOf('k', tree), keyDigest('b', 'k', 'a2'), null)).toThrow('invariant')
     expect(() => new MerkleTree().update(LEAVES, null, keyDigest('b', 'k', 'a1'))).toThrow('leaf')
   })
+})
+
+test('a key is told by its name, its dots and its dead tags, each in order', () => {
+  const [a, b] = ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb']
+  const dot = (life: string, counter: number): { dot: { life: string; counter: number } } => ({
+    dot: { life, counter },
+  })
+  const told = [
+    digestOf(keyHash('b', 'k'), [], [{ id: a }]),
+    digestOf(keyHash('b', 'l'), [], [{ id: a }]),
+    digestOf(keyHash('b', 'k'), [dot(a, 1)], []),
+    digestOf(keyHash('b', 'k'), [dot(a, 2)], []),
+    digestOf(keyHash('b', 'k'), [dot(b, 1)], []),
+    digestOf(keyHash('b', 'k'), [dot(a, 1), dot(b, 1)], []),
+    digestOf(keyHash('b', 'k'), [dot(b, 1), dot(a, 1)], []),
+    digestOf(keyHash('b', 'k'), [dot(a, 1)], [{ id: a }]),
+    digestOf(keyHash('b', 'k'), [dot(a, 1)], [{ id: b }]),
+    digestOf(keyHash('b', 'k'), [dot(a, 2 ** 32 + 1)], []),
+    digestOf(keyHash('b', 'k'), [dot(a, 2 ** 33 + 1)], []),
+  ]
+  for (const half of ['hi', 'lo'] as const) expect(new Set(told.map((digest) => digest[half])).size).toBe(told.length)
+  expect(digestOf(keyHash('b', 'k'), [dot(a, 1)], [])).toEqual(told[2])
+})
+
+test('digests of neighbouring names and counters spread over both halves', () => {
+  const seen = { hi: new Set<number>(), lo: new Set<number>() }
+  const bits = { hi: new Uint32Array(32), lo: new Uint32Array(32) }
+  for (let i = 0; i < 20_000; i++) {
+    const digest = digestOf({ hi: i % 10, lo: 7 }, [{ dot: { life: 'aaaaaaaaaaaaaaaa', counter: 1 + i } }], [])
+    for (const half of ['hi', 'lo'] as const) {
+      seen[half].add(digest[half])
+      for (let bit = 0; bit < 32; bit++) bits[half][bit]! += (digest[half] >>> bit) & 1
+    }
+  }
+  for (const half of ['hi', 'lo'] as const) {
+    expect(seen[half].size).toBeGreaterThan(19_990)
+    for (const count of bits[half]) expect(Math.abs(count - 10_000)).toBeLessThan(500)
+  }
 })
 
 describe('the walk', () => {
