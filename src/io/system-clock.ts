@@ -37,7 +37,15 @@ export class SystemClock implements Clock {
   }
 }
 
+let waiting: (() => void)[] = []
+
+function flushAll(): void {
+  const flushes = waiting
+  waiting = []
+  for (const flush of flushes) flush()
+}
+
 /** Runs `flush` once what is at hand in this turn of the event loop was handled: links gather their frames until then. */
 export function endOfTurn(flush: () => void): void {
-  setImmediate(flush)
+  if (waiting.push(flush) === 1) setImmediate(flushAll)
 }

@@ -40,6 +40,8 @@ class Deadline implements Timer {
 export class Deadlines {
   readonly #clock: Clock
   readonly #ticks = new Map<number, Tick>()
+  /** The tick that was asked for last, since those who ask mostly ask for equal delays. */
+  #recent: Tick | null = null
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -49,31 +51,38 @@ export class Deadlines {
   after(delayMs: number, expire: () => void): Timer {
     const now = this.#clock.monotonic()
     const number = Math.ceil((now + delayMs) / TICK_MS)
-    let tick = this.#ticks.get(number)
-    if (tick === undefined) {
-      const timer = this.#clock.after(number * TICK_MS - now, () => this.#expire(number))
-      tick = { number, timer, waiting: [], open: 0 }
-      this.#ticks.set(number, tick)
-    }
-    return new Deadline(this, tick, expire)
+    if (this.#recent?.number !== number) this.#recent = this.#ticks.get(number) ?? this.#begin(number, now)
+    return new Deadline(this, this.#recent, expire)
+  }
+
+  #begin(number: number, now: number): Tick {
+    const timer = this.#clock.after(number * TICK_MS - now, () => this.#expire(number))
+    const tick = { number, timer, waiting: [], open: 0 }
+    this.#ticks.set(number, tick)
+    return tick
   }
 
   /** Nothing waits for this tick any more. */
   drop(tick: Tick): void {
     if (this.#ticks.get(tick.number) !== tick) return
     tick.timer.cancel()
-    this.#ticks.delete(tick.number)
+    this.#forget(tick)
   }
 
   #expire(number: number): void {
     const tick = this.#ticks.get(number)
     if (tick === undefined) return
-    this.#ticks.delete(number)
+    this.#forget(tick)
     for (let place = 0; place < tick.waiting.length; place++) {
       const due = tick.waiting[place]
       // One that expires may cancel others of its tick.
       tick.waiting[place] = undefined
       due?.expire()
     }
+  }
+
+  #forget(tick: Tick): void {
+    this.#ticks.delete(tick.number)
+    if (this.#recent === tick) this.#recent = null
   }
 }

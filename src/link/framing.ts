@@ -9,6 +9,10 @@ export const PREFIX_BYTES = 4
 const SMALL_BYTES = 4096
 
 export class FrameReader {
+  /** The current frame's body lies here, between `from` and `to`: among other bytes, so that no object need be made for it. */
+  bytes: Buffer = Buffer.alloc(0)
+  from = 0
+  to = 0
   #frameBytesMax: number
   // Bytes not yet handed out: a list of chunks, of which the first is used up to #offset.
   #chunks: Buffer[] = []
@@ -35,7 +39,7 @@ export class FrameReader {
     this.#available += bytes.length
     if (bytes.length < SMALL_BYTES && this.#chunks.length > 0) this.#gather(bytes)
     else {
-      this.#chunks.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+      this.#chunks.push(Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
       this.#gathered = null
     }
   }
@@ -53,16 +57,34 @@ export class FrameReader {
     this.#chunks[this.#chunks.length - 1] = tail.room.subarray(0, tail.used)
   }
 
-  /** The next whole frame's body, or null when more bytes are needed. Throws `protocol` on an impossible length. */
-  next(): Uint8Array | null {
-    if (this.#available < PREFIX_BYTES) return null
+  /** Moves on to the next whole frame; false when more bytes are needed. Throws `protocol` on an impossible length. */
+  advance(): boolean {
+    if (this.#available < PREFIX_BYTES) return false
     const length = this.#peekLength()
     if (length === 0 || length > this.#frameBytesMax) {
       throw new QuorateError('protocol', `a frame of ${length} bytes is not allowed`)
     }
-    if (this.#available < PREFIX_BYTES + length) return null
-    this.#take(PREFIX_BYTES)
-    return this.#take(length)
+    if (this.#available < PREFIX_BYTES + length) return false
+    const first = this.#chunks[0] as Buffer
+    this.from = this.#offset + PREFIX_BYTES
+    this.to = this.from + length
+    if (this.to > first.length) {
+      this.#take(PREFIX_BYTES)
+      this.bytes = this.#take(length)
+      this.from = 0
+      this.to = length
+      return true
+    }
+    this.bytes = first
+    this.#available -= PREFIX_BYTES + length
+    this.#offset = this.to
+    if (this.to === first.length) this.#dropFirst()
+    return true
+  }
+
+  /** The next whole frame's body, or null when more bytes are needed. */
+  next(): Buffer | null {
+    return this.advance() ? this.bytes.subarray(this.from, this.to) : null
   }
 
   #peekLength(): number {

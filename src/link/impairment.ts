@@ -11,28 +11,32 @@ export class Impairment {
   readonly #cut = new Set<string>()
   #delayMs = 0
   #dropRate = 0
+  #active = false
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock
     this.#random = random
   }
 
+  /** Anything at all is impaired. */
   get active(): boolean {
-    return this.#cut.size > 0 || this.#delayMs > 0 || this.#dropRate > 0
+    return this.#active
   }
 
   isCut(member: string): boolean {
-    return this.#cut.has(member)
+    return this.#active && this.#cut.has(member)
   }
 
   setCut(member: string, cut: boolean): void {
     if (cut) this.#cut.add(member)
     else this.#cut.delete(member)
+    this.#judge()
   }
 
   set(delayMs: number, dropRate: number): void {
     this.#delayMs = delayMs
     this.#dropRate = dropRate
+    this.#judge()
   }
 
   /** Lets a frame go on, later or never. Greetings are never lost, so that links come up. */
@@ -41,5 +45,9 @@ export class Impairment {
     if (type !== 'goodbye' && this.#dropRate > 0 && this.#random.next() < this.#dropRate) return
     if (this.#delayMs > 0) this.#clock.after(this.#delayMs, go)
     else go()
+  }
+
+  #judge(): void {
+    this.#active = this.#cut.size > 0 || this.#delayMs > 0 || this.#dropRate > 0
   }
 }

@@ -1,37 +1,52 @@
 // Requests of ours that wait for their replies on one link: matched by id, bounded by deadlines. Knows nothing of bytes.
 // Invariant: each settles once, by its reply, its deadline, its signal, or the end of the link; a second reply changes nothing.
+// Nothing expires before its time, nor later than one tick after it.
 //
-// They wait in a table at (id modulo its size), ids being given in order: no Map, for the reason in `deadlines.ts`.
+// They wait in a table at (id modulo its size), ids being given in order: a Map with such a turnover leaves outgrown tables behind
+// that point to their successors, and everything in them outlives the young generation, which costs more than the work itself.
+// There is one timer for all of them, set to the earliest deadline; since hardly any comes due, it seldom has anything to do.
 
 import { QuorateError } from '../errors.ts'
-import type { Timer } from '../ports/clock.ts'
-import type { Reply, ReplyFrame, ReplyOf, Request } from '../protocol/messages.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
+import type { Reply, ReplyFrame, Request } from '../protocol/messages.ts'
 import type { LinkCounters } from './counters.ts'
-import type { Deadlines } from './deadlines.ts'
-import type { Answer } from './peers.ts'
+import type { Answer, AnswerTo } from './peers.ts'
 
-export type AnswerTo<R extends Request> = Answer<ReplyOf[R['type']] | Extract<Reply, { type: 'refused' }>>
+export interface Asked<R extends Request> {
+  readonly request: R
+  readonly budgetMs: number
+  readonly signal: AbortSignal | undefined
+  readonly done: (answer: AnswerTo<R> | QuorateError) => void
+}
 
+/** One request as it waits; of its reply only the type is checked, and that before `done` is called. */
 interface Waiting {
   readonly id: number
-  /** False when the reply is not one to this request. */
-  readonly answer: (frame: ReplyFrame, storage: string) => boolean
-  readonly fail: (error: QuorateError) => void
+  readonly type: Request['type']
+  readonly budgetMs: number
+  readonly dueAt: number
+  readonly signal: AbortSignal | undefined
+  readonly abort: (() => void) | undefined
+  done(answer: Answer<Reply> | QuorateError): void
 }
 
 const ID_MAX = 0xffffffff
 const TABLE_SIZE_MIN = 256
+const TICK_MS = 8
 
 export class InFlight {
-  readonly #deadlines: Deadlines
+  readonly #clock: Clock
   readonly #counters: LinkCounters
   /** Its size is a power of two, and at most half of it is used. */
   #waiting: (Waiting | undefined)[] = new Array<undefined>(TABLE_SIZE_MIN).fill(undefined)
   #count = 0
   #lastId = 0
+  #timer: Timer | null = null
+  /** When the timer runs. */
+  #wakeAt = Infinity
 
-  constructor(deadlines: Deadlines, counters: LinkCounters) {
-    this.#deadlines = deadlines
+  constructor(clock: Clock, counters: LinkCounters) {
+    this.#clock = clock
     this.#counters = counters
   }
 
@@ -39,78 +54,90 @@ export class InFlight {
     return this.#count
   }
 
-  /** Sends by calling `send` with the id to use; when that throws, the promise rejects and nothing waits. */
-  ask<R extends Request>(
-    request: R,
-    budgetMs: number,
-    signal: AbortSignal | undefined,
-    send: (id: number) => void,
-  ): Promise<AnswerTo<R>> {
-    if (signal?.aborted) return Promise.reject(new QuorateError('unreachable', 'given up before it was sent'))
-    return new Promise((resolve, reject) => {
-      const id = this.#nextId()
-      send(id)
-      let deadline: Timer | null = null
-      const abort = (): void => end(new QuorateError('timeout', `gave up waiting for the reply to ${request.type}`))
-      const forget = (): void => {
-        this.#remove(id)
-        deadline?.cancel()
-        signal?.removeEventListener('abort', abort)
-      }
-      const end = (error: QuorateError): void => {
-        forget()
-        reject(error)
-      }
-      this.#add({
-        id,
-        answer: ({ reply, time }, storage) => {
-          if (!answers(request, reply)) {
-            end(new QuorateError('protocol', `a ${reply.type} reply to a ${request.type} request`))
-            return false
-          }
-          forget()
-          resolve({ reply, storage, time })
-          return true
-        },
-        fail: end,
-      })
-      deadline = this.#deadlines.after(Math.max(0, budgetMs), () => {
-        this.#counters.timeouts++
-        end(new QuorateError('timeout', `no reply to ${request.type} within ${budgetMs} ms`))
-      })
-      signal?.addEventListener('abort', abort, { once: true })
-    })
-  }
-
-  /** False when the reply does not fit its request. One that nobody waits for any more is welcome and ignored. */
-  settle(frame: ReplyFrame, storage: string): boolean {
-    const waiting = this.#waiting[this.#placeOf(frame.id)]
-    return waiting?.id === frame.id ? waiting.answer(frame, storage) : true
-  }
-
-  failAll(error: QuorateError): void {
-    const waiting = this.#waiting.filter((one) => one !== undefined)
-    for (const one of waiting.sort((a, b) => a.id - b.id)) one.fail(error)
-  }
-
-  #add(waiting: Waiting): void {
-    this.#waiting[this.#placeOf(waiting.id)] = waiting
-    this.#count++
-  }
-
-  #remove(id: number): void {
-    const place = this.#placeOf(id)
-    if (this.#waiting[place]?.id !== id) return
-    this.#waiting[place] = undefined
-    this.#count--
-  }
-
-  /** The next whose place is free: one who waits for long keeps its own. */
-  #nextId(): number {
+  /** The id to send the next request under: one whose place is free, for one who waits for long keeps its own. */
+  nextId(): number {
     if (this.#count * 2 >= this.#waiting.length) this.#grow()
     do this.#lastId = this.#lastId === ID_MAX ? 1 : this.#lastId + 1
     while (this.#waiting[this.#placeOf(this.#lastId)] !== undefined)
     return this.#lastId
+  }
+
+  /** Was sent under that id, and waits from now on. */
+  add<R extends Request>(id: number, asked: Asked<R>, now: number): void {
+    const { request, signal, done } = asked
+    const budgetMs = Math.max(0, asked.budgetMs)
+    const abort = signal && ((): void => this.#abort(id))
+    const waiting: Waiting = { id, type: request.type, budgetMs, dueAt: now + budgetMs, signal, abort, done }
+    this.#waiting[this.#placeOf(id)] = waiting
+    this.#count++
+    if (signal && abort) signal.addEventListener('abort', abort, { once: true })
+    if (waiting.dueAt <= this.#wakeAt - TICK_MS) this.#wake(waiting.dueAt, now)
+  }
+
+  /** False when the reply does not fit its request. One that nobody waits for any more is welcome and ignored. */
+  settle({ id, time, reply }: ReplyFrame, storage: string): boolean {
+    const waiting = this.#waiting[this.#placeOf(id)]
+    if (waiting === undefined || waiting.id !== id) return true
+    const fits = reply.type === waiting.type || reply.type === 'refused'
+    this.#forget(waiting)
+    waiting.done(
+      fits
+        ? { reply, storage, time }
+        : new QuorateError('protocol', `a ${reply.type} reply to a ${waiting.type} request`),
+    )
+    return fits
+  }
+
+  /** The link has ended: nobody is answered any more. */
+  failAll(error: QuorateError): void {
+    this.#timer?.cancel()
+    this.#timer = null
+    const waiting = this.#waiting.filter((one) => one !== undefined)
+    for (const one of waiting.sort((a, b) => a.id - b.id)) this.#fail(one, error)
+  }
+
+  #abort(id: number): void {
+    const waiting = this.#waiting[this.#placeOf(id)]
+    if (waiting?.id === id)
+      this.#fail(waiting, new QuorateError('timeout', `gave up waiting for the reply to ${waiting.type}`))
+  }
+
+  /** Nothing happens to one that was settled meanwhile. */
+  #fail(waiting: Waiting, error: QuorateError): void {
+    if (this.#waiting[this.#placeOf(waiting.id)] !== waiting) return
+    this.#forget(waiting)
+    waiting.done(error)
+  }
+
+  #forget(waiting: Waiting): void {
+    this.#waiting[this.#placeOf(waiting.id)] = undefined
+    this.#count--
+    if (waiting.signal && waiting.abort) waiting.signal.removeEventListener('abort', waiting.abort)
+  }
+
+  #wake(dueAt: number, now: number): void {
+    this.#timer?.cancel()
+    this.#wakeAt = Math.ceil(dueAt / TICK_MS) * TICK_MS
+    this.#timer = this.#clock.after(this.#wakeAt - now, () => this.#expire())
+  }
+
+  #expire(): void {
+    const now = Math.max(this.#wakeAt, this.#clock.monotonic())
+    this.#timer = null
+    this.#wakeAt = Infinity
+    const due: Waiting[] = []
+    let next = Infinity
+    for (const waiting of this.#waiting) {
+      if (waiting === undefined) continue
+      if (waiting.dueAt <= now) due.push(waiting)
+      else if (waiting.dueAt < next) next = waiting.dueAt
+    }
+    if (next < Infinity) this.#wake(next, now)
+    for (const waiting of due.sort((a, b) => a.id - b.id)) {
+      const error = new QuorateError('timeout', `no reply to ${waiting.type} within ${waiting.budgetMs} ms`)
+      if (this.#waiting[this.#placeOf(waiting.id)] === waiting) this.#counters.timeouts++
+      this.#fail(waiting, error)
+    }
   }
 
   /** Doubling keeps those apart that had places of their own. */
@@ -123,11 +150,4 @@ export class InFlight {
   #placeOf(id: number): number {
     return (id & (this.#waiting.length - 1)) >>> 0
   }
-}
-
-function answers<R extends Request>(
-  request: R,
-  reply: Reply,
-): reply is ReplyOf[R['type']] | Extract<Reply, { type: 'refused' }> {
-  return reply.type === request.type || reply.type === 'refused'
 }

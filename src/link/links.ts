@@ -9,17 +9,15 @@ import type { Random } from '../ports/random.ts'
 import type { HelloFrame, Request } from '../protocol/messages.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { LinkCounters } from './counters.ts'
-import { Deadlines } from './deadlines.ts'
 import { Dialing } from './dialing.ts'
 import type { DialOutcome } from './dialing.ts'
 import { connectionNumberOf, FRESH_BYTES, incarnationOf, INCARNATION_BYTES, nonceOf } from './handshake.ts'
 import { Impairment } from './impairment.ts'
-import type { AnswerTo } from './in-flight.ts'
 import { afterMicrotasks } from './outbox.ts'
 import type { Schedule } from './outbox.ts'
 import { PeerLink } from './peer-link.ts'
 import type { CloseReason, LinkEnvironment } from './peer-link.ts'
-import type { Peers, RequestOptions } from './peers.ts'
+import type { AnswerTo, Peers, RequestOptions } from './peers.ts'
 import { DEFAULT_LINK_SETTINGS } from './settings.ts'
 import type { LinkHooks, LinkSettings } from './settings.ts'
 
@@ -86,7 +84,6 @@ export class PeerLinks implements Peers {
       secrets: options.secrets,
       counters: this.counters,
       schedule: options.schedule ?? afterMicrotasks,
-      deadlines: new Deadlines(clock),
       impairment: new Impairment(clock, random),
     }
     this.#dialing = new Dialing({
@@ -121,20 +118,24 @@ export class PeerLinks implements Peers {
   }
 
   request<R extends Request>(member: string, request: R, options: RequestOptions): Promise<AnswerTo<R>> {
-    if (this.#closed) return Promise.reject(new QuorateError('closed', 'this node is shutting down'))
-    const link = this.#links.get(member)
-    if (link === undefined || !link.fresh) {
-      return Promise.reject(new QuorateError('unreachable', `no link to ${member}`))
-    }
-    const { settings, hooks } = this.#environment
-    if (link.requests.count >= settings.inFlightMax) {
-      this.counters.overloads++
-      return Promise.reject(new QuorateError('overloaded', `${settings.inFlightMax} requests wait for ${member}`))
-    }
-    const { budgetMs, trace = null, time = hooks.hybridTime() } = options
-    return link.requests.ask(request, budgetMs, options.signal, (id) => {
-      link.send({ type: 'request', id, budgetMs: Math.max(0, budgetMs), time, trace, request })
+    return new Promise((resolve, reject) => {
+      this.ask(member, request, options, (answer) => {
+        if (answer instanceof QuorateError) reject(answer)
+        else resolve(answer)
+      })
     })
+  }
+
+  ask<R extends Request>(
+    member: string,
+    request: R,
+    options: RequestOptions,
+    done: (answer: AnswerTo<R> | QuorateError) => void,
+  ): void {
+    const link = this.#links.get(member)
+    if (this.#closed) done(new QuorateError('closed', 'this node is shutting down'))
+    else if (link === undefined) done(new QuorateError('unreachable', `no link to ${member}`))
+    else link.ask(request, options, done)
   }
 
   reachable(member: string): boolean {

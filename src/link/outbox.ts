@@ -2,7 +2,11 @@
 // Knows nothing of frames' meaning. Invariant: frames leave whole and in order, and none while the connection is full.
 
 import type { Connection } from '../ports/transport.ts'
-import { joinFrames, PREFIX_BYTES } from './framing.ts'
+import { encodeFrame } from '../protocol/codec.ts'
+import { commonFrameBytesMax, writeCommonFrame } from '../protocol/common-frames.ts'
+import type { Frame } from '../protocol/messages.ts'
+import { PackWriter } from '../protocol/pack-writer.ts'
+import { PREFIX_BYTES } from './framing.ts'
 
 /** Runs `flush` later in this turn or at its end. */
 export type Schedule = (flush: () => void) => void
@@ -10,14 +14,18 @@ export type Schedule = (flush: () => void) => void
 /** Without timers, so the same in the simulator: after the microtasks that are already queued. */
 export const afterMicrotasks: Schedule = (flush) => void Promise.resolve().then(flush)
 
-/** One write never joins more than this, so that a burst of large frames is not copied into one huge piece. */
-const JOIN_BYTES_MAX = 256 * 1024
+/** Frames are written one behind the other into pieces of this size; a larger frame has a piece of its own. */
+const PIECE_BYTES = 64 * 1024
 
 export class Outbox {
   readonly #connection: Connection
   readonly #schedule: Schedule
-  #bodies: Uint8Array[] = []
-  #bytes = 0
+  /** Where frames are written now: what lies before `#from` has left. Bytes that were handed out are never written again. */
+  readonly #writer = new PackWriter()
+  #from = 0
+  /** Full pieces, older than what lies in the writer. */
+  #pieces: Buffer[] = []
+  #pieceBytes = 0
   #scheduled = false
   #full = false
 
@@ -28,18 +36,45 @@ export class Outbox {
 
   /** Bytes said and not yet handed to the wire. */
   get pendingBytes(): number {
-    return this.#bytes + this.#connection.pendingBytes
+    return this.unwrittenBytes + this.#connection.pendingBytes
   }
 
+  /** Of these, what the connection has not yet been given. */
+  get unwrittenBytes(): number {
+    return this.#pieceBytes + this.#writer.at - this.#from
+  }
+
+  /** Returns the bytes of the frame's body. When they are more than `bytesMax`, nothing was said. */
+  say(frame: Frame, bytesMax: number): number {
+    const roomNeeded = commonFrameBytesMax(frame)
+    if (roomNeeded > 0) {
+      this.#makeRoom(PREFIX_BYTES + roomNeeded)
+      const writer = this.#writer
+      const start = writer.at
+      writer.at = start + PREFIX_BYTES
+      const written = writeCommonFrame(writer, frame)
+      const length = writer.at - start - PREFIX_BYTES
+      if (written && length <= bytesMax) {
+        writer.bytes.writeUInt32LE(length, start)
+        this.#flushSoon()
+        return length
+      }
+      writer.at = start
+      if (written) return length
+    }
+    const body = encodeFrame(frame)
+    if (body.length <= bytesMax) this.push(body)
+    return body.length
+  }
+
+  /** Says a frame by its encoded body. */
   push(body: Uint8Array): void {
-    this.#bodies.push(body)
-    this.#bytes += PREFIX_BYTES + body.length
-    if (this.#scheduled || this.#full) return
-    this.#scheduled = true
-    this.#schedule(() => {
-      this.#scheduled = false
-      this.flush()
-    })
+    this.#makeRoom(PREFIX_BYTES + body.length)
+    const { bytes, at } = this.#writer
+    bytes.writeUInt32LE(body.length, at)
+    bytes.set(body, at + PREFIX_BYTES)
+    this.#writer.at = at + PREFIX_BYTES + body.length
+    this.#flushSoon()
   }
 
   /** The connection takes bytes again. */
@@ -48,17 +83,34 @@ export class Outbox {
     this.flush()
   }
 
-  flush(): void {
-    let from = 0
-    while (from < this.#bodies.length && !this.#full) {
-      let to = from
-      let bytes = 0
-      while (to < this.#bodies.length && (to === from || bytes < JOIN_BYTES_MAX))
-        bytes += this.#bodies[to++]?.length ?? 0
-      this.#full = !this.#connection.write(joinFrames(this.#bodies.slice(from, to)))
-      this.#bytes -= bytes + (to - from) * PREFIX_BYTES
-      from = to
+  readonly flush = (): void => {
+    this.#scheduled = false
+    while (!this.#full && this.#pieces.length > 0) {
+      const piece = this.#pieces.shift() as Buffer
+      this.#pieceBytes -= piece.length
+      this.#full = !this.#connection.write(piece)
     }
-    this.#bodies = from === this.#bodies.length ? [] : this.#bodies.slice(from)
+    if (this.#full || this.#writer.at === this.#from) return
+    const rest = this.#writer.bytes.subarray(this.#from, this.#writer.at)
+    this.#from = this.#writer.at
+    this.#full = !this.#connection.write(rest)
+  }
+
+  #flushSoon(): void {
+    if (this.#scheduled || this.#full) return
+    this.#scheduled = true
+    this.#schedule(this.flush)
+  }
+
+  /** So that this many bytes follow each other in one piece. */
+  #makeRoom(bytes: number): void {
+    const writer = this.#writer
+    if (writer.at + bytes <= writer.bytes.length) return
+    if (writer.at > this.#from) {
+      this.#pieces.push(writer.bytes.subarray(this.#from, writer.at))
+      this.#pieceBytes += writer.at - this.#from
+    }
+    writer.renew(Math.max(PIECE_BYTES, bytes))
+    this.#from = 0
   }
 }

@@ -1,4 +1,4 @@
-// One connection to one peer: greeting, then requests and replies side by side, heartbeats, deadlines, back-pressure, goodbye.
+// One connection to one peer: greeting, then requests and replies side by side, back-pressure, goodbye.
 // Knows nothing of other links, of addresses, or of what requests mean.
 // Invariant: every request settles exactly once; nothing is handled before both sides have admitted each other.
 
@@ -7,18 +7,19 @@ import type { Clock, Timer } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import type { Connection } from '../ports/transport.ts'
 import { decodeFrame, encodeFrame } from '../protocol/codec.ts'
-import type { Frame, GoodbyeFrame, HeartbeatFrame, HelloFrame, Reply, RequestFrame } from '../protocol/messages.ts'
+import type { Frame, GoodbyeFrame, HelloFrame, Request, RequestFrame } from '../protocol/messages.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { LinkCounters } from './counters.ts'
-import { labelOf } from './counters.ts'
-import type { Deadlines } from './deadlines.ts'
 import { FrameReader, PREFIX_BYTES } from './framing.ts'
 import { Handshake } from './handshake.ts'
 import type { Role } from './handshake.ts'
+import { Heartbeats } from './heartbeats.ts'
 import type { Impairment } from './impairment.ts'
 import { InFlight } from './in-flight.ts'
 import { Outbox } from './outbox.ts'
 import type { Schedule } from './outbox.ts'
+import type { AnswerTo, RequestHandler, RequestOptions } from './peers.ts'
+import { Serving } from './serving.ts'
 import type { LinkHooks, LinkSettings } from './settings.ts'
 
 /** What all links of a node share. */
@@ -30,7 +31,6 @@ export interface LinkEnvironment {
   readonly settings: LinkSettings
   readonly hooks: LinkHooks
   readonly counters: LinkCounters
-  readonly deadlines: Deadlines
   readonly impairment: Impairment
   readonly secrets: readonly string[]
 }
@@ -57,14 +57,16 @@ export class PeerLink {
   readonly #reader: FrameReader
   #stage: Stage = 'greeting'
   #peer: HelloFrame | null = null
-  #inbound = 0
+  /** Who asks, for the handler. */
+  #from: Parameters<RequestHandler>[0] = { name: '', storage: '' }
+  readonly #serving: Serving
+  readonly #heartbeats: Heartbeats
   #paused = false
   #reading = false
-  #heardAt: number
-  #checkedAt: number
-  #timer: Timer
-  #rttMs: number | null = null
-  #offsetMs: number | null = null
+  /** This node's hybrid time while what came at once is read: not earlier than any time heard in it. */
+  #time = 0
+  /** Ends the greeting when it takes too long. */
+  readonly #greeting: Timer
 
   constructor(
     environment: LinkEnvironment,
@@ -82,17 +84,26 @@ export class PeerLink {
     this.#handshake = new Handshake(role, hello, expected, environment.secrets)
     this.#outbox = new Outbox(connection, environment.schedule)
     this.#reader = new FrameReader(settings.greetingBytesMax)
-    this.requests = new InFlight(environment.deadlines, environment.counters)
-    this.#heardAt = clock.monotonic()
-    this.#checkedAt = this.#heardAt
-    this.#timer = clock.after(settings.greetingTimeoutMs, () => this.#end('greeting-timeout', false))
+    this.requests = new InFlight(clock, environment.counters)
+    this.#serving = new Serving(
+      environment,
+      (reply) => this.#stage === 'closed' || this.#say(reply),
+      () => this.#adjustReading(),
+    )
+    this.#heartbeats = new Heartbeats(
+      environment,
+      (heartbeat) => void this.#say(heartbeat),
+      () => this.#end('silent', false),
+      () => this.#paused,
+    )
+    this.#greeting = clock.after(settings.greetingTimeoutMs, () => this.#end('greeting-timeout', false))
     connection.onData = (bytes) => this.#receive(bytes)
     connection.onDrain = () => {
       this.#outbox.drained()
       this.#adjustReading()
     }
     connection.onClose = () => this.#end('broken', false)
-    environment.counters.countSent('hello', this.#handshake.helloBytes.length)
+    environment.counters.countSent(hello, this.#handshake.helloBytes.length)
     this.#outbox.push(this.#handshake.helloBytes)
   }
 
@@ -121,55 +132,80 @@ export class PeerLink {
 
   /** Open, and heard of lately. */
   get fresh(): boolean {
-    return (
-      this.isOpen && this.#environment.clock.monotonic() - this.#heardAt <= this.#environment.settings.failureTimeoutMs
-    )
+    return this.#freshAt(this.#environment.clock.monotonic())
   }
 
   get heardAt(): number {
-    return this.#heardAt
+    return this.#heartbeats.heardAt
   }
 
   get rttMs(): number | null {
-    return this.#rttMs
+    return this.#heartbeats.rttMs
   }
 
   get offsetMs(): number | null {
-    return this.#offsetMs
+    return this.#heartbeats.offsetMs
   }
 
+  /** Requests of the peer that are being worked on. */
   get inbound(): number {
-    return this.#inbound
+    return this.#serving.count
   }
 
   get pendingBytes(): number {
     return this.#outbox.pendingBytes
   }
 
-  /** Sends a request frame. Throws `overloaded` when it must not be queued; nothing was sent then. */
-  send(frame: RequestFrame): void {
-    const { settings, counters } = this.#environment
-    const body = encodeFrame(frame)
+  /** Sends a request; `done` runs once, at once when nothing was sent. */
+  ask<R extends Request>(
+    request: R,
+    options: RequestOptions,
+    done: (answer: AnswerTo<R> | QuorateError) => void,
+  ): void {
+    const { clock, hooks } = this.#environment
+    const { budgetMs, trace = null, time = hooks.hybridTime(), signal } = options
+    const now = clock.monotonic()
+    const refused = this.#refusal(now, signal)
+    if (refused !== null) return done(refused)
+    const id = this.requests.nextId()
+    const frame: RequestFrame = { type: 'request', id, budgetMs: Math.max(0, budgetMs), time, trace, request }
     const pending = this.#outbox.pendingBytes
-    if (body.length > settings.frameBytesMax || (pending > 0 && pending + body.length > settings.pendingBytesMax)) {
-      counters.overloads++
-      throw new QuorateError('overloaded', `${pending} bytes wait to be sent to ${this.#peer?.name ?? 'the peer'}`)
-    }
-    this.#write(frame, body)
+    const { frameBytesMax, pendingBytesMax } = this.#environment.settings
+    const bytesMax = pending === 0 ? frameBytesMax : Math.min(frameBytesMax, pendingBytesMax - pending)
+    if (this.#say(frame, bytesMax)) this.requests.add(id, { request, budgetMs, signal, done }, now)
+    else done(this.#overloaded(`${pending} bytes wait to be sent`))
+  }
+
+  /** Why nothing may be asked now, or null. */
+  #refusal(now: number, signal: AbortSignal | undefined): QuorateError | null {
+    const { settings } = this.#environment
+    if (!this.#freshAt(now)) return new QuorateError('unreachable', `no link to ${this.#peer?.name ?? this.remote}`)
+    if (signal?.aborted) return new QuorateError('unreachable', 'given up before it was sent')
+    if (this.requests.count < settings.inFlightMax) return null
+    return this.#overloaded(`${settings.inFlightMax} requests wait`)
+  }
+
+  #overloaded(why: string): QuorateError {
+    this.#environment.counters.overloads++
+    return new QuorateError('overloaded', `${why}: ${this.#peer?.name ?? this.remote}`)
+  }
+
+  #freshAt(now: number): boolean {
+    return this.#stage === 'open' && now - this.#heartbeats.heardAt <= this.#environment.settings.failureTimeoutMs
   }
 
   /** Says why, as far as that is possible, and closes. */
   close(reason: GoodbyeFrame['reason'], detail: string): void {
     if (this.#stage === 'closed') return
     const frame: GoodbyeFrame = { type: 'goodbye', reason, detail: detail.slice(0, 256).toWellFormed() }
-    this.#write(frame, encodeFrame(frame))
+    this.#say(frame)
     this.#outbox.flush()
     this.#end(reason, false)
   }
 
   #receive(bytes: Uint8Array): void {
     if (this.#stage === 'closed') return
-    if (!this.#isolated()) this.#heardAt = this.#environment.clock.monotonic()
+    if (!this.#isolated()) this.#heartbeats.heardAt = this.#environment.clock.monotonic()
     this.#reader.push(bytes)
     this.#read()
   }
@@ -179,16 +215,20 @@ export class PeerLink {
     // A handler that answers synchronously comes back here; the loop below goes on anyway.
     if (this.#reading) return
     this.#reading = true
+    const { hooks, counters, settings } = this.#environment
+    const reader = this.#reader
+    this.#time = hooks.hybridTime()
+    // Nothing is written before the end of the turn, so this stays or shrinks.
+    const onWire = this.#connection.pendingBytes
     try {
-      while (this.#stage !== 'closed' && !this.#paused) {
-        const body = this.#reader.next()
-        if (body === null) break
-        const frame = decodeFrame(body)
+      while (this.#stage !== 'closed' && !this.#paused && reader.advance()) {
+        const frame = decodeFrame(reader.bytes, reader.from, reader.to)
         if (this.#isolated()) continue
-        this.#environment.counters.countReceived(labelOf(frame), body.length + PREFIX_BYTES)
-        if (this.#stage === 'greeting') this.#greet(frame, body)
+        counters.countReceived(frame, reader.to - reader.from + PREFIX_BYTES)
+        if (this.#stage === 'greeting') this.#greet(frame, reader.bytes.subarray(reader.from, reader.to))
         else this.#accept(frame)
-        this.#adjustReading()
+        if (this.inbound >= settings.inboundMax || onWire + this.#outbox.unwrittenBytes > settings.pendingBytesMax)
+          this.#adjustReading()
       }
     } catch (error) {
       if (!(error instanceof QuorateError) || error.code !== 'protocol') throw error
@@ -207,7 +247,8 @@ export class PeerLink {
     const next = this.#handshake.receive(frame, body)
     switch (next.step) {
       case 'prove':
-        return this.#write(next.proof, encodeFrame(next.proof))
+        this.#say(next.proof)
+        return
       case 'refuse':
         this.#environment.logger.warn({ remote: this.remote, reason: next.reason, detail: next.detail }, 'peer refused')
         // Both ends greet first, so which of them refuses is a matter of chance: where we were sent to, it is all the same.
@@ -224,6 +265,7 @@ export class PeerLink {
   #admit(hello: HelloFrame): void {
     const { hooks, settings, impairment } = this.#environment
     this.#peer = hello
+    this.#from = { name: hello.name, storage: hello.storage }
     // Cut off for an experiment: say nothing more; the greeting times out, as on a silent network.
     if (impairment.isCut(hello.name)) return
     const verdict = hooks.admit(hello)
@@ -233,7 +275,7 @@ export class PeerLink {
     hooks.onHello(hello)
     if (this.#is('closed')) return
     // The first heartbeat tells the peer that it is admitted.
-    this.#beat(null)
+    this.#heartbeats.beat(null)
   }
 
   #accept(frame: Frame): void {
@@ -241,81 +283,36 @@ export class PeerLink {
     if (this.#stage === 'admitted') this.#open()
     switch (frame.type) {
       case 'request':
-        return this.#serve(frame)
+        this.#observe(frame.time)
+        return this.#serving.serve(frame, this.#from, this.#time)
       case 'reply':
-        this.#environment.hooks.observeTime(frame.time)
-        if (!this.requests.settle(frame, this.#peer?.storage ?? '')) {
+        this.#observe(frame.time)
+        if (!this.requests.settle(frame, this.#from.storage)) {
           throw new QuorateError('protocol', `a ${frame.reply.type} reply to another request`)
         }
         return
       case 'heartbeat':
-        return this.#hearHeartbeat(frame)
+        this.#observe(frame.time)
+        return this.#heartbeats.hear(frame, this.#from.name)
       default:
         throw new QuorateError('protocol', `${frame.type} after the handshake`)
     }
   }
 
   #open(): void {
-    const { clock, settings, counters } = this.#environment
     this.#stage = 'open'
-    counters.opened++
-    this.#timer.cancel()
-    this.#checkedAt = clock.monotonic()
-    this.#timer = clock.after(settings.heartbeatMs, () => this.#tick())
+    this.#environment.counters.opened++
+    this.#greeting.cancel()
+    this.#heartbeats.start()
     this.#events.onOpen(this)
   }
 
-  #serve(frame: RequestFrame): void {
-    const { hooks, logger, counters } = this.#environment
-    const peer = this.#peer
-    if (peer === null) return
-    hooks.observeTime(frame.time)
-    this.#inbound++
-    const context = { budgetMs: frame.budgetMs, time: frame.time, trace: frame.trace }
-    const answered = (reply: Reply): void => {
-      this.#inbound--
-      if (this.#stage === 'closed') return
-      const answer: Frame = { type: 'reply', id: frame.id, time: hooks.hybridTime(), reply }
-      const body = encodeFrame(answer)
-      if (body.length <= this.#environment.settings.frameBytesMax) this.#write(answer, body)
-      else
-        logger.error({ peer: peer.name, request: frame.request.type, bytes: body.length }, 'reply is too large to send')
-      this.#adjustReading()
-    }
-    const failed = (error: unknown): void => {
-      // What it did before it failed is unknown, so a refusal would be a lie: the peer's deadline answers.
-      this.#inbound--
-      counters.handlerErrors++
-      logger.error({ peer: peer.name, request: frame.request.type, error }, 'request handler failed')
-      if (this.#stage !== 'closed') this.#adjustReading()
-    }
-    // A handler which throws is the same as one which rejects; one that need not wait costs no promise.
-    let reply: Reply | Promise<Reply>
-    try {
-      reply = hooks.handler({ name: peer.name, storage: peer.storage }, frame.request, context)
-    } catch (error) {
-      failed(error)
-      return
-    }
-    if (reply instanceof Promise) reply.then(answered, failed)
-    else answered(reply)
-  }
-
-  #hearHeartbeat(frame: HeartbeatFrame): void {
-    const { hooks, clock } = this.#environment
-    const name = this.#peer?.name ?? ''
-    hooks.observeTime(frame.time)
-    if (frame.echo === null) this.#beat(frame.sentAt)
-    else {
-      const rttMs = clock.monotonic() - frame.echo
-      // An echo of something never sent would be a negative or absurd round trip.
-      if (rttMs >= 0 && rttMs <= this.#environment.settings.failureTimeoutMs * 2) {
-        this.#rttMs = rttMs
-        this.#offsetMs = frame.wall - (clock.now() - rttMs / 2)
-        hooks.onClockSample(name, this.#offsetMs, rttMs)
-      }
-    }
-    hooks.onHeartbeatDigests(name, frame.membersDigest, frame.settingsDigest)
+  /** A time that is not later than what this node's clock said already changes nothing, and is not told. */
+  #observe(time: number): void {
+    if (time <= this.#time) return
+    const { hooks } = this.#environment
+    hooks.observeTime(time)
+    this.#time = hooks.hybridTime()
   }
 
   #hearGoodbye(frame: GoodbyeFrame): void {
@@ -326,46 +323,26 @@ export class PeerLink {
     this.#end(frame.reason, true)
   }
 
-  #tick(): void {
-    const { clock, settings } = this.#environment
-    const now = clock.monotonic()
-    // This process stood still: what the peer said meanwhile lies unread, so give it one more beat.
-    const stalledMs = now - this.#checkedAt - settings.heartbeatMs
-    if (stalledMs > settings.heartbeatMs)
-      this.#heardAt = Math.max(this.#heardAt, now - settings.failureTimeoutMs + settings.heartbeatMs)
-    // Not reading is our own choice, no silence of the peer's.
-    if (this.#paused) this.#heardAt = now
-    this.#checkedAt = now
-    if (now - this.#heardAt >= settings.failureTimeoutMs) return this.#end('silent', false)
-    this.#beat(null)
-    const silentInMs = this.#heardAt + settings.failureTimeoutMs - now
-    this.#timer = clock.after(Math.min(settings.heartbeatMs, Math.max(1, silentInMs)), () => this.#tick())
-  }
-
-  #beat(echo: number | null): void {
-    const { clock, hooks } = this.#environment
-    const digests = hooks.digests()
-    const frame: Frame = {
-      type: 'heartbeat',
-      sentAt: clock.monotonic(),
-      echo,
-      wall: clock.now(),
-      time: hooks.hybridTime(),
-      membersDigest: digests.members,
-      settingsDigest: digests.settings,
-    }
-    this.#write(frame, encodeFrame(frame))
-  }
-
-  #write(frame: Frame, body: Uint8Array): void {
+  /** False when the frame is too large; then nothing was said. */
+  #say(frame: Frame, bytesMax: number = this.#environment.settings.frameBytesMax): boolean {
     const { counters, impairment } = this.#environment
-    counters.countSent(labelOf(frame), body.length + PREFIX_BYTES)
-    const name = this.#peer?.name
-    if (name === undefined || !impairment.active) this.#outbox.push(body)
-    else
-      impairment.pass(name, frame.type, () => {
+    const length =
+      impairment.active && this.#peer !== null
+        ? this.#sayImpaired(this.#peer.name, frame, bytesMax)
+        : this.#outbox.say(frame, bytesMax)
+    if (length > bytesMax) return false
+    counters.countSent(frame, length + PREFIX_BYTES)
+    return true
+  }
+
+  /** For experiments: later or never. Returns the bytes of the body, like the outbox. */
+  #sayImpaired(name: string, frame: Frame, bytesMax: number): number {
+    const body = encodeFrame(frame)
+    if (body.length <= bytesMax)
+      this.#environment.impairment.pass(name, frame.type, () => {
         if (this.#stage !== 'closed') this.#outbox.push(body)
       })
+    return body.length
   }
 
   #isolated(): boolean {
@@ -379,12 +356,12 @@ export class PeerLink {
     if (this.#stage === 'closed') return
     const pending = this.#outbox.pendingBytes
     if (!this.#paused) {
-      if (this.#inbound < settings.inboundMax && pending <= settings.pendingBytesMax) return
+      if (this.inbound < settings.inboundMax && pending <= settings.pendingBytesMax) return
       this.#paused = true
       this.#connection.pause()
-    } else if (this.#inbound <= settings.inboundMax * 0.75 && pending <= settings.pendingBytesMax * 0.75) {
+    } else if (this.inbound <= settings.inboundMax * 0.75 && pending <= settings.pendingBytesMax * 0.75) {
       this.#paused = false
-      this.#heardAt = this.#environment.clock.monotonic()
+      this.#heartbeats.heardAt = this.#environment.clock.monotonic()
       this.#connection.resume()
       this.#read()
     }
@@ -397,7 +374,8 @@ export class PeerLink {
   #end(reason: CloseReason, said: boolean): void {
     if (this.#stage === 'closed') return
     this.#stage = 'closed'
-    this.#timer.cancel()
+    this.#greeting.cancel()
+    this.#heartbeats.stop()
     this.#connection.close()
     this.#environment.counters.countClosed(reason)
     this.requests.failAll(

@@ -1,6 +1,7 @@
 // What the rooms above may know of other nodes: ask one by name, with a budget, and learn whether it can be reached.
 // Nothing above link sees connections, frames or addresses.
 
+import type { QuorateError } from '../errors.ts'
 import type { Reply, ReplyOf, Request } from '../protocol/messages.ts'
 
 /** An answer together with who really gave it: the storage that stood behind the name when the reply came. */
@@ -10,6 +11,9 @@ export interface Answer<T extends Reply> {
   /** The sender's hybrid time when it answered. */
   readonly time: number
 }
+
+/** What may come back for a request: its own reply or a refusal. */
+export type AnswerTo<R extends Request> = Answer<ReplyOf[R['type']] | Extract<Reply, { type: 'refused' }>>
 
 export interface RequestOptions {
   readonly budgetMs: number
@@ -26,11 +30,17 @@ export interface Peers {
    * Rejects with `unreachable` when nothing was sent, `timeout` or `closed` when it may or may not have been received,
    * `overloaded` when the link's queue is full (nothing sent).
    */
-  request<R extends Request>(
+  request<R extends Request>(member: string, request: R, options: RequestOptions): Promise<AnswerTo<R>>
+  /**
+   * The same without a promise, for those who ask with every operation. `done` runs exactly once and must not throw: while the reply
+   * is being read, or at once, before `ask` returns, when nothing can be sent.
+   */
+  ask<R extends Request>(
     member: string,
     request: R,
     options: RequestOptions,
-  ): Promise<Answer<ReplyOf[R['type']] | Extract<Reply, { type: 'refused' }>>>
+    done: (answer: AnswerTo<R> | QuorateError) => void,
+  ): void
   /** Whether a link is up and its heartbeats are fresh: a request could be sent now. */
   reachable(member: string): boolean
   /** Monotonic time at which the member was last heard, or null. */

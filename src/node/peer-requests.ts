@@ -47,18 +47,14 @@ export class PeerRequests {
   }
 
   readonly handle: RequestHandler = (from, request) => {
+    // Most answers need no waiting, and then no promise.
     try {
-      // Most answers need no waiting, and then no promise.
-      const answer =
-        request.type === 'read'
-          ? this.#read(request)
-          : request.type === 'write'
-            ? this.#write(request)
-            : this.#answer(from, request)
-      return answer instanceof Promise ? answer.catch(refusalFor) : answer
+      if (request.type === 'read') return this.#read(request)
+      if (request.type === 'write') return this.#write(request)
     } catch (error) {
       return refusalFor(error)
     }
+    return this.#answer(from, request).catch(refusalFor)
   }
 
   async #answer(
@@ -97,10 +93,10 @@ export class PeerRequests {
 
   #write(request: WriteRequest): WriteReply | Refusal | Promise<WriteReply | Refusal> {
     const view = decodeView(request.view)
-    if (request.hintFor !== null) return this.#hold(request, view, request.hintFor)
+    if (request.hintFor !== null) return this.#hold(request, view, request.hintFor).catch(refusalFor)
     const { intent, durable } = request
     const result = this.#parts.service.write(request, view, request, { intent, durable })
-    return result instanceof Promise ? result.then((done) => this.#written(done)) : this.#written(result)
+    return result instanceof Promise ? result.then((done) => this.#written(done), refusalFor) : this.#written(result)
   }
 
   async #hold(request: WriteRequest, view: View, target: string): Promise<WriteReply | Refusal> {
@@ -135,7 +131,8 @@ export class PeerRequests {
   #read(request: ReadRequest): ReadReply | Refusal | Promise<ReadReply | Refusal> {
     const { service } = this.#parts
     const look = request.fallback ? service.lookAtHints(request, request) : service.look(request, request)
-    return look instanceof Promise ? look.then((seen) => this.#tell(request, seen)) : this.#tell(request, look)
+    if (!(look instanceof Promise)) return this.#tell(request, look)
+    return look.then((seen) => this.#tell(request, seen)).catch(refusalFor)
   }
 
   #tell(request: ReadRequest, look: LookResult): ReadReply | Refusal {

@@ -6,6 +6,7 @@ import { Packr, Unpackr } from 'msgpackr'
 import { QuorateError } from '../errors.ts'
 import type { Frame, GoodbyeFrame, HelloFrame } from './messages.ts'
 import { assertBounded } from './bounds.ts'
+import { readCommonFrame, REPLY, REQUEST } from './common-frames.ts'
 import {
   amount,
   binary,
@@ -17,6 +18,7 @@ import {
   DETAIL_BYTES_MAX,
   LABEL_BYTES_MAX,
   NAME_BYTES_MAX,
+  TRACE_BYTES_MAX,
   reject,
 } from './fields.ts'
 import type { Fields } from './fields.ts'
@@ -25,8 +27,6 @@ import { packRequest, parseRequest } from './request-codec.ts'
 
 const HELLO = 1
 const PROOF = 2
-const REQUEST = 3
-const REPLY = 4
 const HEARTBEAT = 5
 const GOODBYE = 6
 
@@ -52,18 +52,21 @@ const GOODBYE_REASONS: readonly GoodbyeFrame['reason'][] = [
   'duplicate',
 ]
 
-const TRACE_BYTES_MAX = 256
-
 const packr = new Packr({ useRecords: false })
 const unpackr = new Unpackr({ useRecords: false })
 
 /** The frame's body. The result is the caller's own. */
-export function encodeFrame(frame: Frame): Uint8Array {
+export function encodeFrame(frame: Frame): Buffer {
   return packr.pack(frameFields(frame))
 }
 
-/** Binary fields of the result are views on `bytes`. Throws `protocol`, nothing else. */
-export function decodeFrame(bytes: Uint8Array): Frame {
+/** The body between `from` and `to`. Binary fields of the result are views on `bytes`. Throws `protocol`, nothing else. */
+export function decodeFrame(bytes: Buffer, from: number = 0, to: number = bytes.length): Frame {
+  return readCommonFrame(bytes, from, to) ?? decodeAnyFrame(bytes.subarray(from, to))
+}
+
+/** The same without the short way for common frames. */
+export function decodeAnyFrame(bytes: Uint8Array): Frame {
   assertBounded(bytes)
   let fields: unknown
   try {

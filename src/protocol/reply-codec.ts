@@ -22,7 +22,7 @@ import {
 } from './fields.ts'
 import type { Fields } from './fields.ts'
 
-const OUTCOMES: readonly WriteReply['outcome'][] = ['stored', 'already', 'hinted']
+export const OUTCOMES: readonly WriteReply['outcome'][] = ['stored', 'already', 'hinted']
 
 const REASONS: readonly RefusalReason[] = [
   'stale-members',

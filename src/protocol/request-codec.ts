@@ -23,7 +23,7 @@ import {
 } from './fields.ts'
 import type { Fields } from './fields.ts'
 
-const INTENTS: readonly WriteRequest['intent'][] = ['client', 'repair', 'handoff']
+export const INTENTS: readonly WriteRequest['intent'][] = ['client', 'repair', 'handoff']
 
 const WRITE = 1
 const READ = 2

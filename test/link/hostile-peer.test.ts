@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Connection } from '../../src/ports/transport.ts'
 import { FrameReader, joinFrames } from '../../src/link/framing.ts'
-import { decodeFrame, encodeFrame } from '../../src/protocol/codec.ts'
+import { decodeAnyFrame, encodeFrame } from '../../src/protocol/codec.ts'
 import type { Frame, HelloFrame } from '../../src/protocol/messages.ts'
 import { SimulatedProcess } from '../../src/simulator/simulated-process.ts'
 import { stored, World, write } from './two-nodes.ts'
@@ -24,7 +24,7 @@ async function stranger(world: World, to: string): Promise<Stranger> {
   const reader = new FrameReader()
   connection.onData = (bytes) => {
     reader.push(bytes)
-    for (let body = reader.next(); body !== null; body = reader.next()) heard.push(decodeFrame(body))
+    for (let body = reader.next(); body !== null; body = reader.next()) heard.push(decodeAnyFrame(body))
   }
   connection.onClose = () => {
     closed = true

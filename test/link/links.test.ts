@@ -35,6 +35,44 @@ describe('a pair of nodes', () => {
     ])
   })
 
+  test('calls back at once: with the answer while it is read, with the reason when nothing can be sent', async () => {
+    const world = new World()
+    const [a, b] = await world.pair({}, { handler: () => stored(7) })
+    const heard: string[] = []
+    const ask = (member: string): void =>
+      a.links.ask(member, write(), { budgetMs: 1000 }, (answer) =>
+        heard.push(answer instanceof QuorateError ? answer.code : `${answer.reply.type} of ${answer.storage}`),
+      )
+    ask('nobody')
+    expect(heard).toEqual(['unreachable'])
+    ask('b')
+    expect(heard.length).toBe(1)
+    await world.time.runUntilCondition(() => heard.length === 2, 100)
+    expect(heard[1]).toBe('write of storage-of-b')
+    expect(a.links.counters.sent.get('request.write')?.frames).toBe(1)
+    expect(a.links.counters.received.get('reply.write')).toEqual(b.links.counters.sent.get('reply.write'))
+    await world.time.settle(a.links.close())
+    ask('b')
+    expect(heard[2]).toBe('closed')
+  })
+
+  test('a request that is asked from an answer goes out, and time heard with it is observed before it is handled', async () => {
+    const world = new World()
+    const [a, b] = await world.pair()
+    const done = new Promise<void>((resolve, reject) =>
+      a.links.ask('b', write(), { budgetMs: 1000 }, () =>
+        a.links.ask('b', write(), { budgetMs: 1000 }, (answer) =>
+          answer instanceof QuorateError ? reject(answer) : resolve(),
+        ),
+      ),
+    )
+    await world.time.settle(done)
+    const ahead = Math.floor(b.process.clock.now()) + 100
+    await world.time.settle(a.links.request('b', write(), { budgetMs: 1000, time: ahead }))
+    expect(b.observed.at(-1)).toBe(ahead)
+    expect(Math.max(...b.observed.slice(0, -1), 0)).toBeLessThan(ahead)
+  })
+
   test('keeps one link after a simultaneous open, begun by the smaller name', async () => {
     const world = new World()
     // Slow enough that both have begun before either is greeted.

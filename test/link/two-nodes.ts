@@ -33,6 +33,8 @@ export interface TestNode {
   readonly samples: { member: string; offsetMs: number; rttMs: number }[]
   readonly changes: string[]
   readonly digests: string[]
+  /** Times of others that were later than the own clock. */
+  readonly observed: number[]
 }
 
 export class World {
@@ -59,6 +61,7 @@ export class World {
       samples: [] as TestNode['samples'],
       changes: [] as string[],
       digests: [] as string[],
+      observed: [] as number[],
     }
     const links = new PeerLinks({
       clock: process.clock,
@@ -87,7 +90,7 @@ export class World {
         handler: options.handler ?? (() => stored()),
         onClockSample: (member, offsetMs, rttMs) => node.samples.push({ member, offsetMs, rttMs }),
         hybridTime: () => Math.floor(process.clock.now()),
-        observeTime: () => {},
+        observeTime: (time) => void node.observed.push(time),
         digests: () => ({ members: `members-of-${name}`, settings: `settings-of-${name}` }),
         onHeartbeatDigests: (member, members, settings) => node.digests.push(`${member} ${members} ${settings}`),
         members: () => (options.members ?? []).map((member) => ({ name: member, peerAddress: `${member}:7481` })),

@@ -20,7 +20,7 @@ function plain(value: unknown): unknown {
 /** A frame, or the one kind of error that may come of hostile bytes. */
 function tryDecode(bytes: Uint8Array): Frame | null {
   try {
-    return decodeFrame(bytes)
+    return decodeFrame(Buffer.from(bytes))
   } catch (error) {
     if (error instanceof QuorateError && error.code === 'protocol') return null
     throw error

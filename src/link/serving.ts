@@ -1,0 +1,63 @@
+// Requests of the peer on one link: each is handed to this node's handler, and what it answers is said. Knows nothing of bytes, nor of
+// what requests mean. Invariant: at most one reply a request, and none for one whose handler failed.
+
+import type { Reply, ReplyFrame, RequestFrame } from '../protocol/messages.ts'
+import type { LinkEnvironment } from './peer-link.ts'
+import type { RequestHandler } from './peers.ts'
+
+export class Serving {
+  readonly #environment: LinkEnvironment
+  readonly #say: (frame: ReplyFrame) => boolean
+  readonly #settledLate: () => void
+  #count = 0
+
+  /** `say` is false when the reply is too large; `settledLate` runs when one that was waited for is no longer under way. */
+  constructor(environment: LinkEnvironment, say: (frame: ReplyFrame) => boolean, settledLate: () => void) {
+    this.#environment = environment
+    this.#say = say
+    this.#settledLate = settledLate
+  }
+
+  /** How many are being worked on. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** `time`: this node's hybrid time now. */
+  serve(frame: RequestFrame, from: Parameters<RequestHandler>[0], time: number): void {
+    const { hooks } = this.#environment
+    this.#count++
+    // A handler which throws is the same as one which rejects; one that need not wait costs no promise.
+    let reply: Reply | Promise<Reply>
+    try {
+      reply = hooks.handler(from, frame.request, frame)
+    } catch (error) {
+      return this.#failed(frame, from.name, error)
+    }
+    if (!(reply instanceof Promise)) return this.#answer(frame, from.name, reply, time)
+    reply.then(
+      (late) => {
+        this.#answer(frame, from.name, late, hooks.hybridTime())
+        this.#settledLate()
+      },
+      (error: unknown) => {
+        this.#failed(frame, from.name, error)
+        this.#settledLate()
+      },
+    )
+  }
+
+  #answer({ id, request }: RequestFrame, peer: string, reply: Reply, time: number): void {
+    this.#count--
+    if (this.#say({ type: 'reply', id, time, reply })) return
+    this.#environment.logger.error({ peer, request: request.type }, 'reply is too large to send')
+  }
+
+  /** What it did before it failed is unknown, so a refusal would be a lie: the peer's deadline answers. */
+  #failed({ request }: RequestFrame, peer: string, error: unknown): void {
+    const { counters, logger } = this.#environment
+    this.#count--
+    counters.handlerErrors++
+    logger.error({ peer, request: request.type, error }, 'request handler failed')
+  }
+}

@@ -1,0 +1,124 @@
+// What is said is written whole, in order and once, however large it is and however often the connection is full.
+
+import { expect, test } from 'vitest'
+import { FrameReader } from '../../src/link/framing.ts'
+import { Outbox } from '../../src/link/outbox.ts'
+import type { Connection } from '../../src/ports/transport.ts'
+import { decodeFrame } from '../../src/protocol/codec.ts'
+import type { Frame } from '../../src/protocol/messages.ts'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
+import { stored, write } from './two-nodes.ts'
+
+interface Wire extends Connection {
+  /** Views as they were given: an outbox must never write to them again. */
+  readonly writes: Uint8Array[]
+  full: boolean
+}
+
+function wire(): Wire {
+  const writes: Uint8Array[] = []
+  return {
+    writes,
+    full: false,
+    remote: 'test',
+    pendingBytes: 0,
+    write(bytes) {
+      writes.push(bytes)
+      return !this.full
+    },
+    close() {},
+    pause() {},
+    resume() {},
+    onData() {},
+    onDrain() {},
+    onClose() {},
+  }
+}
+
+function framesIn(writes: readonly Uint8Array[]): Frame[] {
+  const reader = new FrameReader()
+  const frames: Frame[] = []
+  for (const bytes of writes) {
+    reader.push(bytes)
+    while (reader.advance()) frames.push(decodeFrame(reader.bytes, reader.from, reader.to))
+  }
+  expect(reader.bufferedBytes).toBe(0)
+  return frames
+}
+
+const asked = (id: number, bytes: number, key = `key-${id}`): Frame => ({
+  type: 'request',
+  id,
+  budgetMs: 5000,
+  time: 1e15,
+  trace: null,
+  request: write({ key, view: new Uint8Array(bytes).fill(id) }),
+})
+
+test('frames of all sizes and kinds, through fulls and drains', () => {
+  const random = new SeededRandom('outbox')
+  const connection = wire()
+  let flush = (): void => {}
+  const outbox = new Outbox(connection, (run) => {
+    flush = run
+  })
+  const said: Frame[] = []
+  for (let id = 1; id <= 600; id++) {
+    const frame: Frame = random.pick([
+      asked(id, random.pick([0, 100, 140, 5000, 70_000])),
+      asked(id, 10, 'ключ'),
+      { type: 'reply', id, time: 1, reply: stored(id) },
+      { type: 'heartbeat', sentAt: 1, echo: null, wall: 1, time: 1, membersDigest: '', settingsDigest: '' },
+    ])
+    outbox.say(frame, 1 << 20)
+    said.push(frame)
+    if (random.chance(0.2)) {
+      connection.full = random.chance(0.3)
+      flush()
+    }
+    if (random.chance(0.1)) {
+      connection.full = false
+      outbox.drained()
+    }
+  }
+  connection.full = false
+  outbox.drained()
+  expect(outbox.pendingBytes).toBe(0)
+  const heard = framesIn(connection.writes)
+  expect(heard.length).toBe(said.length)
+  expect(heard.map(summary)).toEqual(said.map(summary))
+})
+
+function summary(frame: Frame): string {
+  if (frame.type !== 'request' || frame.request.type !== 'write') return JSON.stringify(frame)
+  const { key, view } = frame.request
+  return `${frame.id} ${key} ${view.length} ${new Set(view).size} ${view[0]}`
+}
+
+test('a frame that is too large is not said, and leaves no trace', () => {
+  const connection = wire()
+  const outbox = new Outbox(connection, () => {})
+  for (const key of ['key', 'ключ']) {
+    outbox.say(asked(1, 10, key), 1000)
+    const before = outbox.pendingBytes
+    expect(outbox.say(asked(2, 2000, key), 1000)).toBeGreaterThan(2000)
+    expect(outbox.pendingBytes).toBe(before)
+  }
+  outbox.flush()
+  expect(framesIn(connection.writes).map((frame) => frame.type === 'request' && frame.id)).toEqual([1, 1])
+})
+
+test('while the connection is full nothing more is written, and all of it counts as pending', () => {
+  const connection = wire()
+  const outbox = new Outbox(connection, () => {})
+  connection.full = true
+  outbox.say(asked(1, 10), 1 << 20)
+  outbox.flush()
+  const lengths = [2, 3, 4].map((id) => 4 + outbox.say(asked(id, 40_000), 1 << 20))
+  outbox.flush()
+  expect(connection.writes.length).toBe(1)
+  expect(outbox.pendingBytes).toBe(lengths.reduce((sum, length) => sum + length, 0))
+  connection.full = false
+  outbox.drained()
+  expect(framesIn(connection.writes).map((frame) => frame.type === 'request' && frame.id)).toEqual([1, 2, 3, 4])
+})
