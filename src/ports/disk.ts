@@ -5,7 +5,7 @@
 export interface DiskFile {
   /** Size in bytes as this process sees it. */
   readonly size: number
-  /** Appends all of `chunks` at the end, in order, as one operation. Not durable before `sync`. */
+  /** Appends all of `chunks` at the end, in order, as one operation. Not durable before `sync`, but in a log. */
   append(chunks: readonly Uint8Array[]): Promise<void>
   /** Reads up to `length` bytes from `position`; shorter only at the end of the file. */
   read(position: number, length: number): Promise<Uint8Array>
@@ -16,11 +16,17 @@ export interface DiskFile {
   close(): Promise<void>
 }
 
+/**
+ * `existing`: for reading and appending. `create`: an empty file; it must not exist. `create-log`: the same, and every append to it is
+ * durable when it resolves; a rejected one is like a rejected `sync`: the file's state is unknown. Room may be made ahead of it: a log
+ * that was not closed may be found to end in zeros, but never with its first append only.
+ */
+export type OpenMode = 'existing' | 'create' | 'create-log'
+
 export interface Disk {
   /** File names, sorted. */
   list(): Promise<readonly string[]>
-  /** Opens an existing file for reading and appending, or creates an empty one when `create` (then it must not exist). */
-  open(name: string, mode: 'existing' | 'create'): Promise<DiskFile>
+  open(name: string, mode: OpenMode): Promise<DiskFile>
   /** Atomically replaces `to` by `from`. */
   rename(from: string, to: string): Promise<void>
   remove(name: string): Promise<void>

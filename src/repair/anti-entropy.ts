@@ -15,6 +15,7 @@ import type { ExchangeReply, ReplyOf, Request } from '../protocol/messages.ts'
 import type { Filling } from '../replica/filling.ts'
 import { digestOf, entriesFor, packEntries, unpackPartitions } from './comparison.ts'
 import { encodeClock, type RepairParts } from './exchange-service.ts'
+import { Turns, WORK } from './turns.ts'
 
 export interface AntiEntropyParts extends RepairParts {
   readonly peers: Peers
@@ -39,6 +40,8 @@ export class AntiEntropy {
   #fillEpoch = ''
   /** Peers whose every partition was compared in the current fill. */
   readonly #comparedInFill = new Map<string, string>()
+  /** Peers that the last round found something different with: under load every round does. */
+  readonly #differed = new Set<string>()
 
   constructor(parts: AntiEntropyParts) {
     this.#parts = parts
@@ -63,12 +66,12 @@ export class AntiEntropy {
   }
 
   async #differingWith(peer: string): Promise<PartitionId[]> {
-    const { storage, indexes, reported, replica } = this.#parts
+    const { storage, reported, replica } = this.#parts
     const directory = this.#directory()
-    const entries = entriesFor(peer, directory, storage, indexes)
-    const clocks = new Map(
-      [...entries.keys()].map((partition) => [partition, storage.clockOf(partition).clone()] as const),
-    )
+    const clocks = new Map<PartitionId, DotSet>()
+    const entries = await entriesFor(peer, directory, this.#parts, (partition, clock) => {
+      clocks.set(partition, clock.clone())
+    })
     await storage.synced(storage.lastLsn)
     const theirStorage = directory.storageOf(peer) ?? ''
     // An equal entry is as good as an exchange: the peer has said that its clock is this one.
@@ -78,7 +81,8 @@ export class AntiEntropy {
         reported.report(partition, peer, theirStorage, clock)
       }
     }
-    if (!this.#parts.filling.isActive) {
+    // The short question costs the peer as much as the long one, and saves that only where all is equal.
+    if (!this.#parts.filling.isActive && !this.#differed.has(peer)) {
       const short = await this.#ask(peer, { type: 'compare', digest: digestOf(entries), entries: null })
       if (short.equal) {
         noteEqual(new Set())
@@ -87,6 +91,8 @@ export class AntiEntropy {
     }
     const long = await this.#ask(peer, { type: 'compare', digest: digestOf(entries), entries: packEntries(entries) })
     const unlike = new Set(long.differing ? unpackPartitions(long.differing) : [])
+    if (unlike.size > 0) this.#differed.add(peer)
+    else this.#differed.delete(peer)
     // With equal clocks and trees an exchange has nothing to bring (causality: rule 8), and only a complete peer says "equal".
     for (const partition of entries.keys())
       if (replica.isFilling(partition) && !unlike.has(partition)) this.#note(peer, partition, 'done')
@@ -115,10 +121,10 @@ export class AntiEntropy {
       return taken
     }
     const theirs = decodeClock(first.clock)
-    let merged = this.#merge(partition, first, theirs)
+    let merged = await this.#merge(partition, first, theirs)
     for (let page = first; page.next !== null;) {
       page = await this.#page(peer, partition, mine, page.next, null)
-      merged += this.#merge(partition, page, theirs)
+      merged += await this.#merge(partition, page, theirs)
     }
     // Before the walk: from here on what the peer has superseded is refused at the door, so no stray slips in behind the walk's back.
     const joined = replica.joinClock(partition, theirs)
@@ -133,10 +139,12 @@ export class AntiEntropy {
     return merged
   }
 
-  #merge(partition: PartitionId, page: ExchangeReply, theirs: DotSet | undefined): number {
+  async #merge(partition: PartitionId, page: ExchangeReply, theirs: DotSet | undefined): Promise<number> {
+    const turns = new Turns(this.#parts.clock)
     let merged = 0
     for (const { bucket, key, view } of page.records) {
       const name = { partition, bucket, key }
+      if (turns.isOver(WORK.merged)) await turns.next()
       if (this.#parts.replica.mergeExchanged(name, decodeView(view), theirs, this.#conflict(bucket)).changed) merged++
     }
     return merged
@@ -168,7 +176,9 @@ export class AntiEntropy {
       page = await this.#page(peer, partition, mine, page.next, step.leaves)
     }
     const leaves = new Set(step.leaves)
+    const turns = new Turns(this.#parts.clock)
     for (const entry of [...storage.memtable.scan(partition, null)]) {
+      if (turns.isOver(WORK.record)) await turns.next()
       if (!leaves.has(indexes.leafOf(entry.hash)) || sent.has(nameOf(entry.bucket, entry.key))) continue
       const name = { partition, bucket: entry.bucket, key: entry.key }
       if (replica.settle(name, EMPTY_VIEW, theirs, this.#conflict(entry.bucket), filling)) changed++
@@ -203,10 +213,10 @@ export class AntiEntropy {
 
   /** From a peer that is filling only views are taken, never its clock. */
   async #takeViews(peer: string, partition: PartitionId, mine: DotSet, first: ExchangeReply): Promise<number> {
-    let merged = this.#merge(partition, first, undefined)
+    let merged = await this.#merge(partition, first, undefined)
     for (let page = first; page.next !== null;) {
       page = await this.#page(peer, partition, mine, page.next, null)
-      merged += this.#merge(partition, page, undefined)
+      merged += await this.#merge(partition, page, undefined)
     }
     return merged
   }

@@ -1,25 +1,21 @@
 // Takes away what is no longer needed: deletions and expired versions that every home has, and the parts of records that the clocks say
-// anyway. On proof, never after a time alone. Works through one partition at a time in small steps.
+// anyway. On proof, never after a time alone. Works through one partition at a time, in short turns.
 // Invariant: nothing leaves before every home, by its current storage and complete, has reported a clock that covers it.
 
 import type { HybridClock } from '../core/causality/hybrid-clock.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
-import { type Clock, sleep } from '../ports/clock.ts'
 import { encodeClock, type RepairParts } from './exchange-service.ts'
+import { Turns, WORK } from './turns.ts'
 
 export interface CollectionParts extends RepairParts {
-  readonly clock: Clock
   readonly hybrid: HybridClock
   readonly clockBoundMs: number
 }
 
 /** How long a client may retry an idempotent write. */
 export const IDEMPOTENCY_WINDOW_MS: number = 24 * 3600 * 1000
-
-// Records looked at in one turn of the event loop.
-const STEP = 256
 
 export class Collection {
   readonly #parts: CollectionParts
@@ -38,14 +34,16 @@ export class Collection {
   /** One pass over every partition that this node is a home of. */
   async pass(signal: AbortSignal): Promise<void> {
     const { storage, directory } = this.#parts
+    const turns = new Turns(this.#parts.clock)
     for (const partition of storage.partitions()) {
+      if (turns.isOver(WORK.partition)) await turns.next(signal)
       const current = directory()
       if (!current || signal.aborted) return
-      if (current.ring.isHome(partition, current.self)) await this.#partition(partition, current, signal)
+      if (current.ring.isHome(partition, current.self)) await this.#partition(partition, current, turns, signal)
     }
   }
 
-  async #partition(partition: PartitionId, directory: Directory, signal: AbortSignal): Promise<void> {
+  async #partition(partition: PartitionId, directory: Directory, turns: Turns, signal: AbortSignal): Promise<void> {
     const { replica, reported, storage, indexes, clock, hybrid, clockBoundMs } = this.#parts
     if (replica.isFilling(partition) || storage.memtable.count(partition) === 0) return
     const own = await replica.syncedClock(partition)
@@ -58,15 +56,14 @@ export class Collection {
     if (settled?.state === state && settled.againAtMs >= spentBeforeMs) return
     let isSettled = true
     let againAtMs = Infinity
-    let step = 0
     for (const entry of storage.memtable.each(partition)) {
       // A home may have become filling, or its storage another, while this pass slept: what was proof is none now.
       const tended = replica.tend(entry, partition, stable, spentBeforeMs, nowMs - IDEMPOTENCY_WINDOW_MS)
       this.#collected += tended.collected
       isSettled &&= tended.isSettled
       againAtMs = Math.min(againAtMs, tended.againAtMs)
-      if (++step % STEP !== 0) continue
-      await sleep(clock, 0, signal)
+      if (!turns.isOver(WORK.tended)) continue
+      await turns.next(signal)
       if (
         signal.aborted ||
         this.#parts.directory()?.membersDigest !== directory.membersDigest ||

@@ -1,31 +1,52 @@
 // The cheap question of anti-entropy: do we two hold the same in the partitions that we share? One digest over all of them first, then
 // one for each; an entry covers the partition clock and the Merkle root. Pure packing besides reading the two.
 // Invariant: equal entries mean equal clocks and equal (key, dots) — but for hash collisions.
+// An entry is of one moment, all of them together are not: they are made in several turns.
 
 import { ByteReader, ByteWriter, MalformedBytes } from '../core/bytes.ts'
+import type { DotSet } from '../core/causality/dot-set.ts'
 import { hash64, hexOf } from '../core/hash64.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { PartitionIndexes } from '../replica/partition-index.ts'
 import type { Storage } from '../storage/storage.ts'
+import { Turns, WORK } from './turns.ts'
 
 /** Partition → 16 hex digits, in partition order. */
 export type Entries = ReadonlyMap<PartitionId, string>
 
-/** What this node would say to `peer`: every partition that both are homes of and that holds anything here. */
-export function entriesFor(peer: string, directory: Directory, storage: Storage, indexes: PartitionIndexes): Entries {
+export interface ComparisonParts {
+  readonly clock: Clock
+  readonly storage: Storage
+  readonly indexes: PartitionIndexes
+}
+
+/**
+ * What this node would say to `peer`: every partition that both are homes of and that holds anything here. `onEntry` gets each as it
+ * is made, with the live clock that it covers.
+ */
+export async function entriesFor(
+  peer: string,
+  directory: Directory,
+  { clock: time, storage, indexes }: ComparisonParts,
+  onEntry: (partition: PartitionId, clock: DotSet) => void = () => {},
+): Promise<Entries> {
   const { ring, self } = directory
+  const turns = new Turns(time)
   const shared = storage
     .partitions()
     .filter((partition) => ring.isHome(partition, self) && ring.isHome(partition, peer))
   const entries = new Map<PartitionId, string>()
-  for (const partition of shared.sort((a, b) => a - b)) {
+  for (const partition of shared) {
+    if (turns.isOver(WORK.partition)) await turns.next()
     const clock = storage.clockOf(partition)
     const root = indexes.tree(partition).rootHex
     if (clock.isEmpty && storage.memtable.count(partition) === 0) continue
     const writer = new ByteWriter(64)
     clock.encode(writer)
     entries.set(partition, hexOf(hash64(`${root}${writer.finish().toString('latin1')}`)))
+    onEntry(partition, clock)
   }
   return entries
 }

@@ -11,6 +11,7 @@ import type { Directory } from '../core/membership/directory.ts'
 import { childDigests } from '../core/merkle/diff.ts'
 import { type PartitionId, partitionOf } from '../core/ring/partition.ts'
 import { QuorateError } from '../errors.ts'
+import type { Clock } from '../ports/clock.ts'
 import type {
   CompareReply,
   CompareRequest,
@@ -25,8 +26,10 @@ import type { ScanPosition } from '../storage/memtable.ts'
 import type { Storage } from '../storage/storage.ts'
 import { differing, digestOf, entriesFor, packPartitions, unpackEntries } from './comparison.ts'
 import type { ReportedClocks } from './reported-clocks.ts'
+import { Turns, WORK } from './turns.ts'
 
 export interface RepairParts {
+  readonly clock: Clock
   readonly directory: () => Directory | null
   readonly storage: Storage
   readonly replica: Replica
@@ -45,10 +48,12 @@ export class ExchangeService {
     from: { readonly name: string; readonly storage: string },
     request: CompareRequest,
   ): Promise<CompareReply> {
-    const { storage, indexes, replica } = this.#parts
-    const mine = entriesFor(from.name, this.#directoryWith(from), storage, indexes)
+    const { storage, replica } = this.#parts
     // "Equal" is the word of a complete home, and proof of what it has: a filling one never says it.
-    const filling = [...mine.keys()].filter((partition) => replica.isFilling(partition))
+    const filling: PartitionId[] = []
+    const mine = await entriesFor(from.name, this.#directoryWith(from), this.#parts, (partition) => {
+      if (replica.isFilling(partition)) filling.push(partition)
+    })
     await storage.synced(storage.lastLsn)
     if (request.entries === null) {
       return { type: 'compare', equal: filling.length === 0 && digestOf(mine) === request.digest, differing: null }
@@ -82,8 +87,8 @@ export class ExchangeService {
     const isUseless = filling && !request.filling
     const page = isUseless
       ? { records: [], next: null }
-      : this.#page(partition, request, (record, leaf) =>
-          leaves ? leaves.has(leaf) : lacks(record, clock, theirs, request.filling),
+      : await this.#page(partition, request, (record, live, { hash }) =>
+          leaves ? leaves.has(indexes.leafOf(hash)) : lacks(record, live, theirs, request.filling),
         )
     await storage.synced(storage.lastLsn)
     return {
@@ -105,22 +110,27 @@ export class ExchangeService {
     }
   }
 
-  #page(
+  async #page(
     partition: PartitionId,
     request: ExchangeRequest,
-    wanted: (record: KeyRecord, leaf: number) => boolean,
-  ): Pick<ExchangeReply, 'records' | 'next'> {
-    const { storage, indexes } = this.#parts
-    const clock = storage.clockOf(partition)
+    wanted: (record: KeyRecord, clock: DotSet, position: ScanPosition) => boolean,
+  ): Promise<Pick<ExchangeReply, 'records' | 'next'>> {
+    const { storage } = this.#parts
+    const turns = new Turns(this.#parts.clock)
     const records: { bucket: string; key: string; view: Uint8Array }[] = []
     let bytes = 0
     for (const entry of storage.memtable.scan(partition, request.cursor && decodeCursor(request.cursor))) {
       const record = decodeRecord(entry.bytes)
-      if (!wanted(record, indexes.leafOf(entry.hash))) continue
-      const view = encodeView(viewOf(record, clock))
-      records.push({ bucket: entry.bucket, key: entry.key, view })
-      bytes += view.length + entry.key.length
-      if (bytes >= request.bytesMax) return { records, next: encodeCursor(entry) }
+      // As it is now: record and clock belong together, and a scan that paused goes on with both as they have become.
+      const clock = storage.clockOf(partition)
+      if (wanted(record, clock, entry)) {
+        const view = encodeView(viewOf(record, clock))
+        records.push({ bucket: entry.bucket, key: entry.key, view })
+        bytes += view.length + entry.key.length
+        if (bytes >= request.bytesMax) return { records, next: encodeCursor(entry) }
+      }
+      // Behind the record, never between it and its clock.
+      if (turns.isOver(WORK.record)) await turns.next()
     }
     return { records, next: null }
   }

@@ -39,7 +39,7 @@ export class Observation {
     const replicas = node.rooms?.replicas
     if (!replicas) return
     const write = replicas.write.bind(replicas)
-    replicas.write = (member, outgoing, hintFor, deadlineAt) => {
+    replicas.write = (member, outgoing, hintFor, deadlineAt, done) => {
       const { name, view, intent } = outgoing
       if (intent === 'client') {
         const key = history.of(name.bucket, name.key)
@@ -49,7 +49,7 @@ export class Observation {
         if (record && isNew) checkSent(this.#world, key, record, view)
         for (const sent of view.versions) this.dots.note(key, sent)
       }
-      return write(member, outgoing, hintFor, deadlineAt)
+      write(member, outgoing, hintFor, deadlineAt, done)
     }
   }
 

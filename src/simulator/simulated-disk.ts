@@ -2,9 +2,9 @@
 // operations on them; file contents and their sectors are `simulated-file.ts`. Knows nothing of what is stored.
 // Invariant: what was synced survives every crash, unless a fault was injected and counted.
 
-import type { Disk, DiskFile } from '../ports/disk.ts'
+import type { Disk, DiskFile, OpenMode } from '../ports/disk.ts'
 import type { SeededRandom } from './seeded-random.ts'
-import { SimulatedFile, systemError } from './simulated-file.ts'
+import { type PendingSync, SimulatedFile, systemError } from './simulated-file.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 
 /** Rates are probabilities from 0 to 1 of one operation. */
@@ -77,6 +77,7 @@ export class SimulatedDisk {
 
   /** The directory as one run of a program sees it; after that process is killed its operations have no effect. */
   attach(process: SimulatedProcess): Disk {
+    for (const file of this.#names.values()) file.leave(this.#random)
     return {
       list: () => this.#operate(process, 'list', 1, () => [...this.#names.keys()].sort()),
       open: (name, mode) => this.#operate(process, `open ${name}`, 1, () => this.#open(process, name, mode)),
@@ -189,20 +190,20 @@ export class SimulatedDisk {
     return [...this.#durableNames.keys()].sort()
   }
 
-  #open(process: SimulatedProcess, name: string, mode: 'existing' | 'create'): DiskFile {
+  #open(process: SimulatedProcess, name: string, mode: OpenMode): DiskFile {
     let file = this.#names.get(name)
     if (mode === 'existing' && file === undefined) throw systemError('ENOENT', name)
-    if (mode === 'create') {
+    if (mode !== 'existing') {
       if (file !== undefined) throw systemError('EEXIST', name)
-      const created = new SimulatedFile(new Uint8Array(0))
+      const created = new SimulatedFile(new Uint8Array(0), mode === 'create-log')
       this.#change((names) => names.set(name, created))
       file = created
     }
     if (file === undefined) throw systemError('ENOENT', name)
-    return this.#handle(process, name, file)
+    return this.#handle(process, name, file, mode === 'create-log')
   }
 
-  #handle(process: SimulatedProcess, name: string, file: SimulatedFile): DiskFile {
+  #handle(process: SimulatedProcess, name: string, file: SimulatedFile, isLog: boolean): DiskFile {
     let open = true
     const guarded = <T>(what: string, cost: number, act: () => T): Promise<T> =>
       this.#operate(process, `${what} ${name}`, cost, () => {
@@ -225,7 +226,9 @@ export class SimulatedDisk {
           })
         }
         file.append(chunks)
-        return guarded(`append ${length}`, 1, () => {})
+        if (!isLog) return guarded(`append ${length}`, 1, () => {})
+        const promised = file.capture()
+        return guarded(`append-synced ${length}`, 11, () => this.#sync(name, file, promised))
       },
       read: (position, length) =>
         guarded(`read ${position} ${length}`, 1, () => {
@@ -237,23 +240,26 @@ export class SimulatedDisk {
         }),
       sync: () => {
         const promised = file.capture()
-        return guarded('sync', 10, () => {
-          if (this.#random.chance(this.faults.syncError)) {
-            this.counters.syncErrors++
-            file.failSync(promised)
-            throw systemError('EIO', name)
-          }
-          file.commit(promised)
-          if (this.#random.chance(this.faults.misdirectedWrite) && file.misdirect(promised, this.#random)) {
-            this.counters.misdirectedWrites++
-          }
-        })
+        return guarded('sync', 10, () => this.#sync(name, file, promised))
       },
       truncate: (size) => guarded(`truncate ${size}`, 1, () => file.truncate(size)),
       close: () =>
         guarded('close', 1, () => {
           open = false
+          file.close()
         }),
+    }
+  }
+
+  #sync(name: string, file: SimulatedFile, promised: PendingSync): void {
+    if (this.#random.chance(this.faults.syncError)) {
+      this.counters.syncErrors++
+      file.failSync(promised)
+      throw systemError('EIO', name)
+    }
+    file.commit(promised)
+    if (this.#random.chance(this.faults.misdirectedWrite) && file.misdirect(promised, this.#random)) {
+      this.counters.misdirectedWrites++
     }
   }
 

@@ -33,9 +33,12 @@ export class SimulatedFile {
   #truncations = 0
   #cutTo = Infinity
   #lastSyncFrom: number
+  #isOpenLog: boolean
+  #appends = 0
 
   /** Starts with durable content. */
-  constructor(content: Uint8Array) {
+  constructor(content: Uint8Array, isLog = false) {
+    this.#isOpenLog = isLog
     this.#cached = Buffer.from(content)
     this.#platter = Buffer.from(content)
     this.#size = content.length
@@ -65,7 +68,18 @@ export class SimulatedFile {
     return this.#platter.subarray(0, this.#syncedSize)
   }
 
+  close(): void {
+    this.#isOpenLog = false
+  }
+
+  /** The process is gone: a log that it did not close may show the room that was made ahead of it (not before its second append). */
+  leave(random: SeededRandom): void {
+    if (this.#isOpenLog && this.#appends > 1) this.append([new Uint8Array(random.pick([0, 1, 300, 3000]))])
+    this.#isOpenLog = false
+  }
+
   append(chunks: readonly Uint8Array[]): void {
+    this.#appends++
     const from = this.#size
     let to = from
     for (const chunk of chunks) {

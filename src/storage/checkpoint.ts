@@ -13,14 +13,14 @@ import {
   type EntrySink,
 } from './entries.ts'
 import { checkpointName, encodeHeader, type StorageKeys, TEMPORARY } from './file-header.ts'
-import { FrameBuilder, saltChecksum } from './frames.ts'
+import { FRAME_HEADER_BYTES, FrameBuilder, saltChecksum } from './frames.ts'
 import type { LogStart } from './log.ts'
 import type { StorageState } from './storage-state.ts'
 
 /** What is encoded in one go, without giving others a turn. */
-const BLOCK_BYTES = 128 << 10
-/** Synced in parts, so that the log's own syncs never wait for a whole checkpoint. */
-const SYNC_BYTES = 8 << 20
+const BLOCK_BYTES = 64 << 10
+/** Synced in parts, so that the log's own syncs never wait long for it. */
+const SYNC_BYTES = 1 << 20
 
 export interface CheckpointWork {
   readonly disk: Disk
@@ -70,14 +70,13 @@ async function writeBlocks(work: CheckpointWork, file: DiskFile): Promise<boolea
   let sequence = 0
   let chain = 0
   let unsynced = 0
-  let block = new FrameBuilder(start.lsn, BLOCK_BYTES * 2)
+  const block = new FrameBuilder(start.lsn, BLOCK_BYTES * 2)
   const flush = async (): Promise<void> => {
     const chunks = block.seal('block', saltCrc, sequence++)
-    const header = Buffer.from(chunks[0] as Uint8Array)
-    chain = crc32(header.subarray(32), chain)
-    unsynced += chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-    block = new FrameBuilder(start.lsn, BLOCK_BYTES * 2)
+    chain = crc32((chunks[0] as Uint8Array).subarray(32, FRAME_HEADER_BYTES), chain)
+    unsynced += block.bytes
     await file.append(chunks)
+    block.restart(start.lsn)
     if (unsynced < SYNC_BYTES) return
     await file.sync()
     unsynced = 0

@@ -23,9 +23,11 @@ export function saltChecksum(keys: StorageKeys): number {
   return crc32(Buffer.from(keys.salt, 'hex'))
 }
 
-/** Gathers the entries of one frame. */
+const NO_HEADER_YET = new Uint8Array(FRAME_HEADER_BYTES)
+
+/** Gathers the entries of one frame behind room for its header: most frames are one piece of memory. */
 export class FrameBuilder implements EntrySink {
-  readonly firstLsn: Lsn
+  firstLsn: Lsn = 0
   count = 0
   #chunks: Uint8Array[] = []
   #bytes = 0
@@ -33,14 +35,25 @@ export class FrameBuilder implements EntrySink {
 
   /** `bytesExpected`: room to begin with, so that a large frame need not grow step by step. */
   constructor(firstLsn: Lsn, bytesExpected: number = 1024) {
-    this.firstLsn = firstLsn
     this.#writer = new ByteWriter(bytesExpected)
+    this.restart(firstLsn)
+  }
+
+  /** A new frame in the memory of the last: whoever got that must be done with it. */
+  restart(firstLsn: Lsn): void {
+    this.firstLsn = firstLsn
+    this.count = 0
+    this.#chunks = []
+    this.#bytes = 0
+    this.#writer.clear()
+    this.#writer.raw(NO_HEADER_YET)
   }
 
   get writer(): ByteWriter {
     return this.#writer
   }
 
+  /** With the header. */
   get bytes(): number {
     return this.#bytes + this.#writer.length
   }
@@ -65,8 +78,12 @@ export class FrameBuilder implements EntrySink {
 
   /** The frame's bytes, header first. Nothing may be added afterwards. */
   seal(kind: FrameKind, saltCrc: number, sequence: number): Uint8Array[] {
-    this.#cut()
-    return sealFrame(kind, saltCrc, { sequence, firstLsn: this.firstLsn, count: this.count }, this.#chunks)
+    if (this.#writer.length > 0) this.#chunks.push(this.#writer.finish())
+    const [first, ...rest] = this.#chunks as [Uint8Array, ...Uint8Array[]]
+    const header = first.subarray(0, FRAME_HEADER_BYTES)
+    const body = [first.subarray(FRAME_HEADER_BYTES), ...rest]
+    writeHeader(header, kind, saltCrc, { sequence, firstLsn: this.firstLsn, count: this.count }, body)
+    return this.#chunks
   }
 }
 
@@ -77,7 +94,19 @@ export function sealFrame(
   frame: Pick<Frame, 'sequence' | 'firstLsn' | 'count'>,
   body: readonly Uint8Array[],
 ): Uint8Array[] {
-  const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES)
+  const header = new Uint8Array(FRAME_HEADER_BYTES)
+  writeHeader(header, kind, saltCrc, frame, body)
+  return [header, ...body]
+}
+
+function writeHeader(
+  into: Uint8Array,
+  kind: FrameKind,
+  saltCrc: number,
+  frame: Pick<Frame, 'sequence' | 'firstLsn' | 'count'>,
+  body: readonly Uint8Array[],
+): void {
+  const header = Buffer.from(into.buffer, into.byteOffset, FRAME_HEADER_BYTES)
   let bytes = 0
   let bodyCrc = saltCrc
   for (const chunk of body) {
@@ -91,7 +120,6 @@ export function sealFrame(
   header.writeBigUInt64LE(BigInt(frame.firstLsn), 20)
   header.writeUInt32LE(frame.count, 28)
   header.writeUInt32LE(crc32(header.subarray(0, 32), saltCrc), 32)
-  return [header, ...body]
 }
 
 export interface Frame {

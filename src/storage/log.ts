@@ -1,5 +1,5 @@
-// The write side of the log: entries gather into a batch, one batch at a time is appended and synced, then the next takes all that
-// came meanwhile. So a lone write waits for nobody and a burst shares its syncs. Knows nothing of what entries mean.
+// The write side of the log: entries gather into a batch, one batch at a time is appended durably, then the next takes all that came
+// meanwhile, under load a little more. So a lone write waits for nobody and a burst shares its syncs. Knows nothing of what entries mean.
 // Invariant: batch k+1 is written only after batch k was synced (recovery tells damage from a torn tail by it); after one failed
 // write or sync nothing is ever written again (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
 
@@ -13,6 +13,15 @@ import { writeManifest } from './manifest.ts'
 
 /** A batch is closed to more entries beyond this; one entry may be larger. */
 const BATCH_BYTES_MAX = 4 << 20
+/** A batch's memory is used again by a later one, unless it has grown beyond this. */
+const SPARE_BYTES_MAX = 1 << 20
+
+/**
+ * A batch costs about as much as coordinating a whole write, however few entries are in it; so under load it is worth a wait. After a
+ * batch of at least so many entries the next one begins when it holds as many (all who were answered then have come back), and at the
+ * latest so long after the last one began.
+ */
+const GATHER = { entriesMin: 4, withinMs: 3 }
 
 /** Where the log goes on. */
 export interface LogStart {
@@ -57,6 +66,8 @@ interface Batch {
 
 const DONE: Promise<void> = Promise.resolve()
 
+function none(): void {}
+
 export class Log {
   readonly #options: LogOptions
   readonly #saltCrc: number
@@ -77,8 +88,14 @@ export class Log {
   } | null = null
   #failed: QuorateError | null = null
   #closed = false
-  /** Batches come in similar sizes; the estimate falls slowly and never far. */
-  #bytesExpected = 1024
+  /** Of a batch that is durable. */
+  #spare: FrameBuilder | null = null
+  /** Entries of the last batch, and when it was begun. */
+  #lastEntries = 0
+  #lastBegun = 0
+  /** The next batch begins with this many entries, or when `#enough` is called. */
+  #entriesWanted = Infinity
+  #enough: () => void = none
   #batches = 0
   #entries = 0
   #batchEntriesMax = 0
@@ -116,7 +133,9 @@ export class Log {
 
   /** Of entries that are not synced yet. */
   get pendingBytes(): number {
-    return this.#queue.reduce((sum, { frame }) => sum + frame.bytes, this.#inFlight?.frame.bytes ?? 0)
+    let bytes = this.#inFlight?.frame.bytes ?? 0
+    for (let i = 0; i < this.#queue.length; i++) bytes += (this.#queue[i] as Batch).frame.bytes
+    return bytes
   }
 
   /** Number → size of the segments that this run began; the last is being written. */
@@ -150,7 +169,10 @@ export class Log {
   #openBatch(): Batch {
     const last = this.#queue.at(-1)
     if (last && last.frame.bytes < BATCH_BYTES_MAX) return last
-    const batch: Batch = { frame: new FrameBuilder(this.#nextLsn, this.#bytesExpected), waiters: null }
+    const frame = this.#spare ?? new FrameBuilder(this.#nextLsn)
+    this.#spare = null
+    frame.restart(this.#nextLsn)
+    const batch: Batch = { frame, waiters: null }
     this.#queue.push(batch)
     return batch
   }
@@ -158,7 +180,7 @@ export class Log {
   /** Numbers the entry that was just encoded. */
   added(): Lsn {
     const batch = this.#queue.at(-1) as Batch
-    batch.frame.count++
+    if (++batch.frame.count >= this.#entriesWanted) this.#enough()
     if (!this.#running) {
       this.#running = true
       void this.#run()
@@ -219,6 +241,7 @@ export class Log {
       for (;;) {
         const full = this.#currentBytes >= this.#options.segmentBytesMax && this.#queue.length > 0
         if (full || this.#rotation) await this.#nextSegment()
+        else if (this.#isWorthAWait) await this.#gather()
         const batch = this.#queue.shift()
         if (batch && batch.frame.count > 0) await this.#write(batch)
         if (this.#queue.length === 0 && !this.#rotation) break
@@ -229,19 +252,41 @@ export class Log {
     }
   }
 
+  get #isWorthAWait(): boolean {
+    const next = this.#queue[0]
+    if (this.#lastEntries < GATHER.entriesMin || !next || this.#queue.length > 1 || this.#closed) return false
+    if (next.frame.count >= this.#lastEntries) return false
+    return this.#options.clock.monotonic() < this.#lastBegun + GATHER.withinMs
+  }
+
+  #gather(): Promise<void> {
+    const { clock } = this.#options
+    return new Promise((resolve) => {
+      this.#enough = (): void => {
+        timer.cancel()
+        this.#entriesWanted = Infinity
+        this.#enough = none
+        resolve()
+      }
+      this.#entriesWanted = this.#lastEntries
+      const leftMs = this.#lastBegun + GATHER.withinMs - clock.monotonic()
+      const timer = clock.after(Math.max(0, leftMs), () => this.#enough())
+    })
+  }
+
   async #write(batch: Batch): Promise<void> {
     this.#inFlight = batch
     const { frame } = batch
     const chunks = frame.seal('batch', this.#saltCrc, this.#nextBatch++)
-    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    const { bytes } = frame
+    const begun = this.#options.clock.monotonic()
+    this.#lastBegun = begun
+    this.#lastEntries = frame.count
     await this.#file.append(chunks)
-    const syncFrom = this.#options.clock.monotonic()
-    await this.#file.sync()
-    const syncMs = this.#options.clock.monotonic() - syncFrom
+    const syncMs = this.#options.clock.monotonic() - begun
     this.#segments.set(this.#segment, this.#currentBytes + bytes)
     this.#syncedLsn = frame.firstLsn + frame.count - 1
     this.#inFlight = null
-    this.#bytesExpected = Math.min(1 << 20, Math.max(1024, Math.ceil(bytes * 1.25), this.#bytesExpected >> 1))
     this.#batches++
     this.#entries += frame.count
     this.#bytesWritten += bytes
@@ -249,6 +294,7 @@ export class Log {
     this.#syncMsTotal += syncMs
     this.#syncMsMax = Math.max(this.#syncMsMax, syncMs)
     batch.waiters?.resolve()
+    if (bytes <= SPARE_BYTES_MAX) this.#spare = frame
     this.#options.onSynced()
   }
 
@@ -290,10 +336,9 @@ export class Log {
 
 async function createSegment(options: LogOptions, start: LogStart, repeat: Uint8Array | null): Promise<DiskFile> {
   const { disk, keys } = options
-  const file = await disk.open(segmentName(start.segment), 'create')
+  const file = await disk.open(segmentName(start.segment), 'create-log')
   const header = encodeHeader({ kind: 'segment', ...keys, ...start })
   await file.append(repeat === null ? [header] : [header, repeat])
-  await file.sync()
   // Before the manifest names it: a manifest that names a missing segment means that one was lost.
   await disk.syncDirectory()
   await writeManifest(disk, keys, start.segment, 0)

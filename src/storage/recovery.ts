@@ -4,7 +4,7 @@
 
 import { MalformedBytes } from '../core/bytes.ts'
 import { QuorateError } from '../errors.ts'
-import type { Disk } from '../ports/disk.ts'
+import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { readCheckpoint } from './checkpoint-reader.ts'
@@ -307,10 +307,12 @@ class Recovery {
 
   async #cut(segment: StoredFile, offset: number): Promise<void> {
     const file = await this.#disk.open(segment.name, 'existing')
-    const bytes = file.size - offset
+    const bytes = (await endOfContent(file, offset)) - offset
     await file.truncate(offset)
     await file.sync()
     await file.close()
+    // Only the room that was made ahead of the log.
+    if (bytes === 0) return
     this.#tornBytes += bytes
     this.#work.logger.warn({ file: segment.name, offset, bytes }, 'cut off an incomplete last batch')
   }
@@ -329,4 +331,17 @@ class Recovery {
     if (outdated.length > 0) await this.#disk.syncDirectory()
     return files.filter((file) => file.segment >= from)
   }
+}
+
+/** Behind the last byte from `offset` on that is not zero. */
+async function endOfContent(file: DiskFile, offset: number): Promise<number> {
+  const STEP = 1 << 20
+  let end = offset
+  for (let at = offset; at < file.size; at += STEP) {
+    // What can't be read is cut off too, and counts as content.
+    const bytes = await file.read(at, STEP).catch(() => null)
+    const last = bytes === null ? STEP - 1 : bytes.findLastIndex((byte) => byte !== 0)
+    if (last >= 0) end = Math.min(at + last + 1, file.size)
+  }
+  return end
 }

@@ -87,6 +87,23 @@ export function diskContract(name: string, subject: () => Promise<DiskSubject>):
       await file.close()
     })
 
+    check('a log takes appends like any file, and shows no room behind them', async (disk) => {
+      const log = await disk.open('a', 'create-log')
+      expect(await codeOf(disk.open('a', 'create-log'))).toBe('EEXIST')
+      for (const part of ['header ', 'one ', 'two']) await log.append([bytes(part), bytes('')])
+      expect(log.size).toBe(14)
+      expect(text(await log.read(0, 100))).toBe('header one two')
+      await log.append([bytes('!'), new Uint8Array(300_000).fill(7), bytes('?')])
+      expect(log.size).toBe(300_016)
+      await log.truncate(14)
+      await log.append([bytes('.')])
+      await log.close()
+      const again = await disk.open('a', 'existing')
+      expect(again.size).toBe(15)
+      expect(text(await again.read(0, 100))).toBe('header one two.')
+      await again.close()
+    })
+
     check('rename replaces the target', async (disk) => {
       const old = await disk.open('current', 'create')
       await old.append([bytes('old')])

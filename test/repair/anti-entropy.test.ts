@@ -107,3 +107,41 @@ test('a storage that is not behind its name yet is served no snapshot', async ()
   await expect(asked('the next storage of y', key.partition)).rejects.toThrow('another storage')
   await expect(asked(y!.storageId, 16 * 1000 + 3)).rejects.toThrow('not shared')
 })
+
+test('records that are overwritten while a long page is read arrive, and none is taken for superseded', async () => {
+  const [x, y] = await exchangingHomes(NAMES)
+  const keys: KeyName[] = []
+  for (let i = 0; keys.length < 1000; i++) {
+    const key = keyIn(x!.directory, i)
+    if (key.partition === keyIn(x!.directory, 0).partition) keys.push(key)
+  }
+  let counter = 0
+  const last = new Map<KeyName, number>()
+  const overwrite = async (key: KeyName): Promise<void> => {
+    const before = last.get(key)
+    const seen = before === undefined ? DotSet.empty() : DotSet.of({ life: A, counter: before })
+    last.set(key, ++counter)
+    await x!.receive(key, write(version({ life: A, counter }, `${key.key} ${counter}`), seen))
+  }
+  for (const key of keys) await overwrite(key)
+  let isRunning = true
+  let overwritten = 0
+  const meddle = async (): Promise<void> => {
+    while (isRunning) {
+      for (const key of keys) await overwrite(key)
+      overwritten++
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  const meddling = meddle()
+  await y!.antiEntropy.round('x')
+  isRunning = false
+  await meddling
+  // It paused, or this has shown nothing.
+  expect(overwritten).toBeGreaterThan(3)
+  const behind = keys.filter((key) => !y!.storage.clockOf(key.partition).has({ life: A, counter: last.get(key) ?? 0 }))
+  for (const key of keys.filter((each) => !behind.includes(each)))
+    expect(await y!.texts(key)).toEqual(await x!.texts(key))
+  await y!.antiEntropy.round('x')
+  for (const key of keys) expect(await y!.texts(key)).toEqual(await x!.texts(key))
+})

@@ -2,11 +2,21 @@
 
 import type { ReplyOf, Request } from '../../src/protocol/messages.ts'
 import { QuorateError } from '../../src/errors.ts'
-import type { Peers } from '../../src/link/peers.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import { AntiEntropy } from '../../src/repair/anti-entropy.ts'
 import { ExchangeService } from '../../src/repair/exchange-service.ts'
 import { ReportedClocks } from '../../src/repair/reported-clocks.ts'
-import { type MemoryHome, memoryHomes } from '../replica/memory-home.ts'
+import { fakePeers } from '../link/fake-peers.ts'
+import { type MemoryHome, memoryHomes, STILL_CLOCK } from '../replica/memory-home.ts'
+
+/** Stands still, but lets long work go on after each turn. */
+const TURNING_CLOCK: Clock = {
+  ...STILL_CLOCK,
+  after: (_delayMs, callback) => {
+    const handle = setImmediate(callback)
+    return { cancel: () => clearImmediate(handle) }
+  },
+}
 
 export interface ExchangingHome extends MemoryHome {
   readonly antiEntropy: AntiEntropy
@@ -21,19 +31,14 @@ export async function exchangingHomes(names: readonly string[]): Promise<Exchang
   for (const home of await memoryHomes(names)) {
     const reported = new ReportedClocks()
     const { directory, storage, replica, indexes, filling } = home
-    const parts = { directory: () => directory, storage, replica, indexes, reported }
+    const parts = { clock: TURNING_CLOCK, directory: () => directory, storage, replica, indexes, reported }
     const from = { name: home.name, storage: home.storageId }
-    const peers: Peers = {
-      async request(member, request) {
-        const asked = homes.find(({ name }) => name === member)
-        if (!asked) throw new QuorateError('unreachable', member)
-        await asked.onRequest(request)
-        return { reply: (await answer(asked.exchange, from, request)) as never, storage: asked.storageId, time: 0 }
-      },
-      reachable: () => true,
-      lastHeardAt: () => 0,
-      onChange: () => () => {},
-    }
+    const peers = fakePeers(async (member, request) => {
+      const asked = homes.find(({ name }) => name === member)
+      if (!asked) throw new QuorateError('unreachable', member)
+      await asked.onRequest(request)
+      return { reply: await answer(asked.exchange, from, request), storage: asked.storageId, time: 0 }
+    })
     homes.push({
       ...home,
       reported,

@@ -1,8 +1,8 @@
 // Hints go home at the pace that the home grants.
 
 import { expect, test } from 'vitest'
-import type { Peers } from '../../src/link/peers.ts'
 import { HintDelivery } from '../../src/repair/hint-delivery.ts'
+import { fakePeers } from '../link/fake-peers.ts'
 import { A, keyIn, memoryHomes, version, write } from '../replica/memory-home.ts'
 
 async function delivered(
@@ -14,12 +14,7 @@ async function delivered(
     const key = keyIn(home!.directory, i)
     home!.storage.hints.add('y', key, 'siblings', write(version({ life: A, counter: i }, 'value')))
   }
-  const peers: Peers = {
-    request: () => Promise.resolve({ reply: { type: 'handoff', bytesGranted } as never, storage: 'y', time: 0 }),
-    reachable: () => true,
-    lastHeardAt: () => 0,
-    onChange: () => () => {},
-  }
+  const peers = fakePeers(() => ({ reply: { type: 'handoff', bytesGranted }, storage: 'y', time: 0 }))
   const delivery = new HintDelivery({
     self: 'x',
     storage: home!.storage,

@@ -1,6 +1,6 @@
 // A Disk that answers at once, counts its operations, and can die before any of them; what a power cut leaves behind is chance.
 
-import type { Disk, DiskFile } from '../../src/ports/disk.ts'
+import type { Disk, DiskFile, OpenMode } from '../../src/ports/disk.ts'
 import type { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { SimulatedFile, systemError } from '../../src/simulator/simulated-file.ts'
 
@@ -72,31 +72,35 @@ export class CrashDisk implements Disk {
     return this.#operate('list', '', () => [...this.names.keys()].sort())
   }
 
-  open(name: string, mode: 'existing' | 'create'): Promise<DiskFile> {
+  open(name: string, mode: OpenMode): Promise<DiskFile> {
     return this.#operate('open', name, () => {
       const known = this.names.get(name)
       if (mode === 'existing') {
         if (!known) throw systemError('ENOENT', name)
-        return this.#handle(name, known)
+        return this.#handle(name, known, false)
       }
       if (known) throw systemError('EEXIST', name)
       const created = new SimulatedFile(new Uint8Array(0))
       this.#change((names) => names.set(name, created))
-      return this.#handle(name, created)
+      return this.#handle(name, created, mode === 'create-log')
     })
   }
 
-  #handle(name: string, file: SimulatedFile): DiskFile {
+  #handle(name: string, file: SimulatedFile, isLog: boolean): DiskFile {
+    const append = (chunks: readonly Uint8Array[]): Promise<void> =>
+      this.#operate('append', name, () => file.append(chunks))
+    const sync = (): Promise<void> => {
+      const promised = file.capture()
+      return this.#operate('sync', name, () => file.commit(promised))
+    }
     return {
       get size() {
         return file.size
       },
-      append: (chunks) => this.#operate('append', name, () => file.append(chunks)),
+      // Two operations even in a log: death may come between them.
+      append: (chunks) => (isLog ? append(chunks).then(sync) : append(chunks)),
       read: (position, length) => this.#operate('read', name, () => file.read(position, length)),
-      sync: () => {
-        const promised = file.capture()
-        return this.#operate('sync', name, () => file.commit(promised))
-      },
+      sync,
       truncate: (size) => this.#operate('truncate', name, () => file.truncate(size)),
       close: () => this.#operate('close', name, () => {}),
     }

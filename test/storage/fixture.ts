@@ -13,7 +13,10 @@ let now = 1_767_225_600_000
 export const CLOCK: Clock = {
   now: () => now++,
   monotonic: () => now,
-  after: () => ({ cancel: () => {} }),
+  after: (delayMs, callback) => {
+    const timer = setTimeout(callback, delayMs)
+    return { cancel: () => clearTimeout(timer) }
+  },
 }
 
 export const LIFE = 'a1b2c3d4e5f60718'

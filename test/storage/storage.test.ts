@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import { CrashDisk } from './crash-disk.ts'
 import { contentOf, LIFE, openStorage, OTHER_LIFE, viewOf } from './fixture.ts'
 
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const dot = (counter: number): { life: string; counter: number } => ({ life: LIFE, counter })
 
 describe('storage', () => {
@@ -77,6 +79,73 @@ describe('storage', () => {
     expect((disk.counts.sync ?? 0) - before).toBe(2)
     expect(storage.stats).toMatchObject({ batches: 2, entries: 1001, batchEntriesMax: 1000, pendingBytes: 0 })
     expect(storage.syncedLsn).toBe(storage.lastLsn)
+  })
+
+  it('gathers under load: as many as in the last batch, or until a little time is over', async () => {
+    let now = 0
+    const due: (() => void)[] = []
+    const clock: Clock = {
+      now: () => now,
+      monotonic: () => now,
+      after: (_delayMs, callback) => {
+        due.push(callback)
+        return { cancel: () => void due.splice(due.indexOf(callback), 1) }
+      },
+    }
+    const storage = await openStorage(new CrashDisk(), { clock })
+    const put = (): number => storage.putRecord(16, 'b', 'k', Buffer.from('x'), [])
+    const burst = async (): Promise<void> => {
+      for (let i = 0; i < 10; i++) put()
+      await storage.synced(storage.lastLsn)
+    }
+    await burst()
+    expect(storage.stats).toMatchObject({ batches: 1, entries: 10 })
+
+    for (let i = 0; i < 9; i++) {
+      put()
+      await turn()
+    }
+    expect(storage.stats.batches).toBe(1)
+    await storage.synced(put())
+    expect(storage.stats).toMatchObject({ batches: 2, entries: 20 })
+    expect(due).toEqual([])
+
+    const fewer = storage.synced(put())
+    await turn()
+    expect([storage.stats.batches, due.length]).toEqual([2, 1])
+    due[0]?.()
+    await fewer
+    expect(storage.stats).toMatchObject({ batches: 3, entries: 21 })
+    expect(due).toEqual([])
+
+    // Neither after few, nor after a while, nor at the end does anything wait.
+    await storage.synced(put())
+    await burst()
+    now += 10
+    await storage.synced(put())
+    await burst()
+    put()
+    const closed = storage.close()
+    await turn()
+    due[0]?.()
+    await closed
+  })
+
+  it('finds all that was synced before the room that was made ahead of the log', async () => {
+    const disk = new CrashDisk()
+    const storage = await openStorage(disk)
+    await storage.synced(storage.putRecord(16, 'b', 'k', Buffer.from('one'), [dot(1)]))
+    const content = contentOf(storage)
+    for (const torn of [0, 5]) {
+      const image = disk.powerCut().image()
+      const log = image.get('log-00000001') as Uint8Array
+      image.set('log-00000001', Buffer.concat([log, Buffer.alloc(torn, 1), Buffer.alloc(5000)]))
+      const copy = CrashDisk.of(image)
+      const again = await openStorage(copy)
+      expect(contentOf(again)).toBe(content)
+      expect(again.recovery).toMatchObject({ wasClean: false, damaged: [], tornBytes: torn })
+      expect(copy.image().get('log-00000001')).toEqual(log)
+    }
   })
 
   it('writes the next batch only after the one before was synced', async () => {
