@@ -1,6 +1,8 @@
 // Assembles the fastify server: its limits, its routes, and what happens to requests that no route can take. Decides how errors
 // become problems; knows no sockets. Invariant: every error body is a problem, and 500 is only for a defect.
 
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
 import swagger from '@fastify/swagger'
 import { fastify, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { NodeApi } from '../node/api.ts'
@@ -8,18 +10,21 @@ import { createMetrics } from '../telemetry/metrics.ts'
 import type { RouteLatency } from '../telemetry/latency.ts'
 import { AllowTable } from './allow-table.ts'
 import { problemOfError } from './failures.ts'
-import { normalTarget } from './key-target.ts'
+import { type KeyExchange, noStore } from './key-exchange.ts'
+import { KeyFront } from './key-front.ts'
+import { KEY_ROUTE, normalTarget } from './key-target.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
-import { problemOfFastifyError, refusalReceipt } from './refused-requests.ts'
+import { namesOf, problemOfFastifyError, refusalReceipt } from './refused-requests.ts'
 import { type Problem, PROBLEMS, Refusal, sendProblem } from './problems.ts'
 import { answerParserError } from './raw-errors.ts'
 import { readTrace } from './request-headers.ts'
 import { bucketRoutes, listingRoute } from './routes/buckets.ts'
 import { clusterRoutes } from './routes/cluster.ts'
-import { keyRoutes } from './routes/keys.ts'
+import { keyOperations, keyRoutes } from './routes/keys.ts'
 import { processRoutes } from './routes/process.ts'
 import { ProblemJson } from './schemas.ts'
 import { compileValidator } from './validation.ts'
+import { ValueRequest } from './value-request.ts'
 
 export interface HttpAppOptions {
   readonly node: NodeApi
@@ -28,29 +33,55 @@ export interface HttpAppOptions {
   readonly limits?: Partial<HttpLimits>
 }
 
-/** For `inject`, and for `createHttpServer`. */
+export interface HttpApp {
+  readonly app: FastifyInstance
+  readonly front: KeyFront
+}
+
+/** For `inject`: everything as fastify serves it. */
 export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInstance> {
+  return (await buildFrontedApp(options)).app
+}
+
+/** For `createHttpServer`, which puts the front before fastify. */
+export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp> {
   const { node, logger } = options
   const limits: HttpLimits = { ...HTTP_LIMITS, ...options.limits }
   const metrics = createMetrics(node)
   const allow = new AllowTable()
   const unmatched = metrics.route('*', 'none')
 
-  const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  const problemOf = (error: unknown, id: () => string, headers: IncomingHttpHeaders): Problem => {
     const problem =
       error instanceof Refusal ? error : (problemOfFastifyError(error, limits.valueBytesMax) ?? problemOfError(error))
     if (problem === null || problem.code === 'internal') {
-      logger?.error({ err: error, reqId: request.id, trace: readTrace(request.headers) }, 'request failed: a defect')
+      logger?.error({ err: error, reqId: id(), trace: readTrace(headers) }, 'request failed: a defect')
     }
+    return problem ?? INTERNAL
+  }
+  const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const problem = problemOf(error, () => request.id, request.headers)
     // After a body that was too large the connection is drained, not cut: a reset would take the answer with it.
     reply.removeHeader('connection')
-    return answerProblem(problem ?? INTERNAL, request, reply)
-  }
-  const answerProblem = (problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const receipt = reply.hasHeader('quorate-receipt') ? null : refusalReceipt(node, request, problem.code)
+    const names = namesOf(request)
+    const receipt = names === null ? null : refusalReceipt(node, names.bucket, names.key, problem.code)
     if (receipt !== null) reply.header('quorate-receipt', receipt)
     return sendProblem(reply, problem)
   }
+  const refuse = (exchange: KeyExchange, error: unknown): void => {
+    try {
+      const problem = problemOf(error, nextRequestId, exchange.headers)
+      const receipt = refusalReceipt(node, exchange.bucket, exchange.key, problem.code)
+      const headers = noStore()
+      if (receipt !== null) headers.push('quorate-receipt', receipt)
+      exchange.sendProblem(headers, problem)
+    } catch (err) {
+      // Nobody is above to hear of it. What fails when the head was written, too, can only be cut off.
+      logger?.error({ err }, 'a refusal failed: a defect')
+      exchange.response.destroy()
+    }
+  }
+  const operations = keyOperations(node, limits, refuse)
 
   const app: FastifyInstance = fastify({
     // A child logger for each request costs more than a read: the few lines below carry the request's id and trace themselves.
@@ -70,11 +101,14 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
     },
     clientErrorHandler: answerParserError,
     http: {
+      IncomingMessage: ValueRequest,
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs),
       // Checked below, so that the answer is a problem.
       requireHostHeader: false,
+      // Requests without a body, as reads are, get no stream to be drained: a tenth of a GET.
+      optimizeEmptyRequests: true,
     },
   })
   app.server.maxConnections = limits.connectionsMax
@@ -84,28 +118,24 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   app.setValidatorCompiler(compileValidator)
   app.setSerializerCompiler(() => JSON.stringify)
   app.setErrorHandler(answerError)
+  const latencies = new Map<string, RouteLatency>()
   app.addHook('onRoute', (route) => {
+    const method = [route.method].flat().join(',')
     allow.add(route.url, route.method)
-    const latency = metrics.route([route.method].flat().join(','), route.url)
+    const latency = metrics.route(method, route.url)
+    latencies.set(`${method} ${route.url}`, latency)
     route.onResponse = (request, reply, done) => {
-      note(latency, request, reply)
+      latency.observe(reply.statusCode, reply.elapsedTime)
+      note(() => request.id, request.raw, route.url, reply.statusCode, reply.elapsedTime)
       done()
     }
   })
-  const note = (latency: RouteLatency, request: FastifyRequest, reply: FastifyReply): void => {
-    latency.observe(reply.statusCode, reply.elapsedTime)
-    if (logger === null || (logger.level !== 'debug' && logger.level !== 'trace')) return
-    logger.debug(
-      {
-        reqId: request.id,
-        trace: readTrace(request.headers),
-        method: request.method,
-        route: request.routeOptions.url,
-        status: reply.statusCode,
-        ms: reply.elapsedTime,
-      },
-      'request',
-    )
+  // Asked once: the level does not change, and with every request it would be a getter's work.
+  const isTelling = logger !== null && (logger.level === 'debug' || logger.level === 'trace')
+  const note = (id: () => string, request: IncomingMessage, route: string, status: number, ms: number): void => {
+    if (!isTelling) return
+    const { method, headers } = request
+    logger.debug({ reqId: id(), trace: readTrace(headers), method, route, status, ms }, 'request')
   }
   const answerUnmatched = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const methods = allow.methodsOf(pathOf(request))
@@ -146,7 +176,7 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   app.addSchema(ProblemJson)
   await app.register((scope, _options, done) => {
     takeAnyBody(scope)
-    keyRoutes(scope, node, limits)
+    keyRoutes(scope, operations)
     done()
   })
   await app.register((scope, _options, done) => {
@@ -158,7 +188,21 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
     done()
   })
   await app.ready()
-  return app
+
+  const getLatency = latencies.get(`GET ${KEY_ROUTE}`)
+  const putLatency = latencies.get(`PUT ${KEY_ROUTE}`)
+  const front = new KeyFront({
+    limits,
+    get: operations.get,
+    put: operations.put,
+    onAnswer: ({ request, arrivedAt }, status) => {
+      const ms = performance.now() - arrivedAt
+      const latency = request.method === 'GET' ? getLatency : putLatency
+      latency?.observe(status, ms)
+      note(nextRequestId, request, KEY_ROUTE, status, ms)
+    },
+  })
+  return { app, front }
 }
 
 let requests = 0
@@ -184,6 +228,11 @@ function takeAnyBody(app: FastifyInstance): void {
 
 /** JSON only, without prototypes: fastify's own parser refuses `__proto__` and `constructor.prototype`. */
 function takeJsonBody(app: FastifyInstance): void {
+  // A request without a body has no stream that would end (see `optimizeEmptyRequests`), and fastify waits for one if there is a type.
+  app.addHook('preParsing', ({ headers }, _reply, payload, done) => {
+    const isEmpty = headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
+    done(null, isEmpty && headers['content-type'] !== undefined ? Readable.from([]) : payload)
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'))
 }

@@ -1,27 +1,22 @@
-// Opens and seals the contexts that clients carry in Quorate-Context. Decides the seal's scope; knows nothing of what a context
-// does. Invariant: no two (cluster, bucket, key) have one scope, so a token never opens for another key.
+// Opens and seals the contexts that clients carry in Quorate-Context. Decides what a context that does not open is answered with;
+// knows nothing of what a context does. A token never opens for another cluster, bucket or key: the node's sealer sees to that.
 
 import { type CausalContext, openContext, sealContext } from '../core/causality/context-token.ts'
 import type { NodeApi } from '../node/api.ts'
 import { notReady } from './failures.ts'
 import { Refusal } from './problems.ts'
 
-/** The bucket's length stands before it: neither part can be mistaken for the other, whatever bytes they hold. */
-export function contextScope(clusterId: string, bucket: string, key: string): string {
-  return `${clusterId}\n${bucket.length}:${bucket}\n${key}`
-}
-
-function scopeOf(node: NodeApi, bucket: string, key: string): string {
-  if (node.clusterId === null) {
-    const { detail, ...more } = notReady('the cluster is not formed yet')
-    throw new Refusal('not-ready', detail, more)
-  }
-  return contextScope(node.clusterId, bucket, key)
+/** Without a cluster id there is no key to seal with. */
+function requireFormed(node: NodeApi): void {
+  if (node.clusterId !== null) return
+  const { detail, ...more } = notReady('the cluster is not formed yet')
+  throw new Refusal('not-ready', detail, more)
 }
 
 /** Throws `Refusal` bad-context. */
 export function openToken(node: NodeApi, bucket: string, key: string, token: string): CausalContext {
-  const context = openContext(token, scopeOf(node, bucket, key), node.sealer)
+  requireFormed(node)
+  const context = openContext(token, bucket, key, node.sealer)
   if (context === null) {
     throw new Refusal(
       'bad-context',
@@ -33,5 +28,6 @@ export function openToken(node: NodeApi, bucket: string, key: string, token: str
 
 /** Null: it does not fit in 4 KiB. */
 export function sealToken(node: NodeApi, bucket: string, key: string, context: CausalContext): string | null {
-  return sealContext(context, scopeOf(node, bucket, key), node.sealer)
+  requireFormed(node)
+  return sealContext(context, bucket, key, node.sealer)
 }

@@ -4,6 +4,9 @@
 import { BUCKET_BYTES_MAX, KEY_BYTES_MAX } from './limits.ts'
 import { Refusal } from './problems.ts'
 
+/** As fastify writes it; also the label of its metrics. */
+export const KEY_ROUTE = '/v1/kv/:bucket/:key'
+
 export interface KeyParams {
   readonly bucket: string
   readonly key: string

@@ -7,6 +7,24 @@ import { sfList, sfParameterized, sfString } from './structured-fields.ts'
 
 export function formatReceipt(receipt: Receipt): string {
   const { n, required, replied, hinted, durable, guarantee, node, ring, superseded } = receipt
+  if (superseded !== undefined || (n | required | replied | hinted | durable) > 0xf) return receiptText(receipt)
+  const kind = guarantee === 'strict' ? 0 : guarantee === 'sloppy' ? 1 : 2
+  const numbers = (n << 18) | (required << 14) | (replied << 10) | (hinted << 6) | (durable << 2) | kind
+  let known = texts.get(numbers)
+  if (known === undefined || known.ring !== ring || known.node !== node) {
+    if (texts.size >= TEXTS_MAX) texts.clear()
+    known = { node, ring, text: receiptText(receipt) }
+    texts.set(numbers, known)
+  }
+  return known.text
+}
+
+/** Receipts of one node are few: by their small numbers, four bits each, the text of the last one. */
+const texts = new Map<number, { readonly node: string; readonly ring: number; readonly text: string }>()
+const TEXTS_MAX = 256
+
+function receiptText(receipt: Receipt): string {
+  const { n, required, replied, hinted, durable, guarantee, node, ring, superseded } = receipt
   const text = `n=${n}, required=${required}, replied=${replied}, hinted=${hinted}, durable=${durable}, guarantee="${guarantee}", node=${sfString(node)}, ring=${ring}`
   return superseded === undefined ? text : `${text}, superseded=${superseded}`
 }

@@ -3,6 +3,7 @@
 
 import type { FastifyRequest } from 'fastify'
 import type { NodeApi } from '../node/api.ts'
+import { KEY_ROUTE } from './key-target.ts'
 import type { Problem, ProblemCode } from './problems.ts'
 import { formatReceipt } from './receipt.ts'
 
@@ -35,13 +36,8 @@ export function problemOfFastifyError(error: unknown, bodyBytesMax: number): Pro
 const NAMELESS: readonly ProblemCode[] = ['bad-key', 'bad-url', 'key-too-long', 'not-ready', 'internal']
 
 /** Null where the request named no usable key or the node does not know the ring. */
-export function refusalReceipt(node: NodeApi, request: FastifyRequest, code: ProblemCode): string | null {
-  if (NAMELESS.includes(code) || request.routeOptions.url !== '/v1/kv/:bucket/:key') return null
-  const { params } = request
-  if (typeof params !== 'object' || params === null || !node.readiness().ready) return null
-  const bucket: unknown = Reflect.get(params, 'bucket')
-  const key: unknown = Reflect.get(params, 'key')
-  if (typeof bucket !== 'string' || typeof key !== 'string') return null
+export function refusalReceipt(node: NodeApi, bucket: string, key: string, code: ProblemCode): string | null {
+  if (NAMELESS.includes(code) || !node.readiness().ready) return null
   const n = Math.min(node.getBucket(bucket).settings.n, node.cluster().members.length)
   const { ring } = node.place(bucket, key)
   return formatReceipt({
@@ -54,4 +50,13 @@ export function refusalReceipt(node: NodeApi, request: FastifyRequest, code: Pro
     node: node.name,
     ring,
   })
+}
+
+/** The bucket and key that fastify found in a request's path, or null. */
+export function namesOf(request: FastifyRequest): { readonly bucket: string; readonly key: string } | null {
+  const { params } = request
+  if (request.routeOptions.url !== KEY_ROUTE || typeof params !== 'object' || params === null) return null
+  const bucket: unknown = Reflect.get(params, 'bucket')
+  const key: unknown = Reflect.get(params, 'key')
+  return typeof bucket === 'string' && typeof key === 'string' ? { bucket, key } : null
 }

@@ -1,10 +1,10 @@
 // Listens on the client port. Decides what a listening server needs beyond its routes: Expect, address, an orderly end. Knows
 // nothing of routes. Invariant: `close` answers what is in flight and takes nothing new.
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import type { NodeApi } from '../node/api.ts'
-import { buildHttpApp } from './app.ts'
+import { buildFrontedApp } from './app.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { problemBody, PROBLEM_TYPE, PROBLEMS } from './problems.ts'
 
@@ -28,7 +28,8 @@ export interface HttpServer {
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { node, host, port, logger } = options
   const limits: HttpLimits = { ...HTTP_LIMITS, ...options.limits }
-  const app = await buildHttpApp({ node, logger, limits })
+  const { app, front } = await buildFrontedApp({ node, logger, limits })
+  putBefore(app.server, (request, response) => front.take(request, response))
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     // A client that waits to be asked for too large a body is answered without having sent it; nothing may follow then.
     if (Number(request.headers['content-length'] ?? 0) > limits.valueBytesMax) response.shouldKeepAlive = false
@@ -52,7 +53,17 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     address: `http://${shownHost}:${boundPort}`,
     port: boundPort,
     close: async () => {
+      front.close()
       await app.close()
     },
   }
+}
+
+/** Hands requests to `take` first; those that it does not take go on to who listened before. */
+function putBefore(server: Server, take: (request: IncomingMessage, response: ServerResponse) => boolean): void {
+  const listeners = server.listeners('request')
+  server.removeAllListeners('request')
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (!take(request, response)) for (const listener of listeners) listener.call(server, request, response)
+  })
 }

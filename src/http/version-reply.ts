@@ -2,12 +2,14 @@
 // nothing of how they were found. Invariant: a value leaves byte for byte as it came.
 
 import { isUtf8 } from 'node:buffer'
-import type { FastifyReply } from 'fastify'
 import { formatDot } from '../core/causality/dot.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import type { Content, Version } from '../core/causality/version.ts'
+import type { HeaderList } from './answer.ts'
+import type { KeyExchange } from './key-exchange.ts'
 import { keyPath } from './key-target.ts'
 import { SIBLING_LISTING_BYTES_MAX } from './limits.ts'
+import { isFieldValue } from './request-headers.ts'
 
 /** A version that a client can be shown. */
 export interface LiveVersion extends Version {
@@ -15,7 +17,11 @@ export interface LiveVersion extends Version {
 }
 
 export function onlyLive(versions: readonly Version[]): readonly LiveVersion[] {
-  return versions.filter((version): version is LiveVersion => version.content !== null)
+  return versions.every(isShown) ? versions : versions.filter(isShown)
+}
+
+function isShown(version: Version): version is LiveVersion {
+  return version.content !== null
 }
 
 /** Of the greatest stamp, but never after now (RFC 9110, section 8.8.2.1). */
@@ -25,33 +31,23 @@ export function lastModifiedMs(versions: readonly Version[], nowMs: number): num
   return Math.min(msFromHybrid(stamp), nowMs)
 }
 
-/** Latin-1 text is these bytes one by one; Node joins text to the head, and both leave in one write instead of a gathered one. */
-const ONE_WRITE_BYTES_MAX = 4096
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+/** Sends one version as the body, with these headers besides its own; throws where what is stored cannot be told in a header. */
+export function sendVersion(exchange: KeyExchange, version: LiveVersion, headers: HeaderList): void {
+  const { content, deadlineMs, dot } = version
+  headers.push('quorate-version', formatDot(dot))
+  if (deadlineMs !== null) headers.push('quorate-expires', new Date(deadlineMs).toISOString())
+  for (const [name, value] of content.meta) {
+    if (!isToken(name) || !isFieldValue(value)) throw new TypeError('stored metadata cannot be told in a header')
+    headers.push(`quorate-meta-${name}`, value)
+  }
+  if (!isFieldValue(content.contentType)) throw new TypeError('a stored content type cannot be told in a header')
+  headers.push('content-type', content.contentType)
+  exchange.send(200, headers, content.bytes)
 }
 
-/** Headers of an answer, names in lower case. */
-export type AnswerHeaders = Record<string, string | number>
-
-/**
- * Sends one version as the body, with these headers besides its own. Past fastify's own sending, which replaces a Content-Type that
- * it does not understand; this is also the cheaper way. An error while the head is written still becomes a problem.
- */
-export function sendVersion(reply: FastifyReply, version: LiveVersion, headers: AnswerHeaders): FastifyReply {
-  const { content, deadlineMs, dot } = version
-  headers['quorate-version'] = formatDot(dot)
-  if (deadlineMs !== null) headers['quorate-expires'] = new Date(deadlineMs).toISOString()
-  for (const [name, value] of content.meta) headers[`quorate-meta-${name}`] = value
-  headers['content-type'] = content.contentType
-  headers['content-length'] = content.bytes.length
-  reply.raw.writeHead(200, headers)
-  reply.hijack()
-  const { bytes } = content
-  if (bytes.length > ONE_WRITE_BYTES_MAX) reply.raw.end(bytes)
-  else reply.raw.end(asBuffer(bytes).toString('latin1'), 'latin1')
-  return reply
+/** Part of a header's name (RFC 9110, section 5.6.2). */
+function isToken(text: string): boolean {
+  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
 }
 
 export interface SiblingJson {
@@ -94,6 +90,6 @@ export function siblingListing(
 
 /** `text` where the bytes are valid UTF-8, else `base64`. */
 export function textOrBase64(bytes: Uint8Array): { readonly text: string } | { readonly base64: string } {
-  const buffer = asBuffer(bytes)
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return isUtf8(buffer) ? { text: buffer.toString('utf8') } : { base64: buffer.toString('base64') }
 }

@@ -2,7 +2,7 @@
 // context supersedes what it saw) and lets a test choose any outcome instead. Knows nothing of HTTP.
 
 import { createHmac } from 'node:crypto'
-import { type CausalContext, sealContext, type Sealer } from '../../src/core/causality/context-token.ts'
+import { type CausalContext, SEAL_CHARS, sealContext, type Sealer } from '../../src/core/causality/context-token.ts'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
 import { compareDots, formatDot } from '../../src/core/causality/dot.ts'
 import { hybridFromMs, HybridClock, type HybridTime } from '../../src/core/causality/hybrid-clock.ts'
@@ -23,7 +23,6 @@ import type {
   Receipt,
 } from '../../src/coordinator/operations.ts'
 import type { BucketOutcome, DevLinks, KeyPlacement, NodeApi, RepairStatus } from '../../src/node/api.ts'
-import { contextScope } from '../../src/http/causal-context.ts'
 
 const LIFE = '0123456789abcdef'
 const NAMES = ['node-0', 'node-1', 'node-2']
@@ -56,8 +55,12 @@ export class FakeNode implements NodeApi, Coordinator {
     this.links = links
   }
   readonly sealer: Sealer = {
-    seal: (scope, payload) => createHmac('sha256', 'fake').update(scope).update(payload).digest().subarray(0, 8),
-    verify: (scope, payload, seal) => this.sealer.seal(scope, payload).every((byte, index) => byte === seal[index]),
+    seal: (bucket, key, payload) =>
+      createHmac('sha256', 'fake')
+        .update(JSON.stringify([this.clusterId, bucket, key, payload]))
+        .digest('base64url')
+        .slice(0, SEAL_CHARS),
+    verify: (bucket, key, payload, seal) => this.sealer.seal(bucket, key, payload) === seal,
   }
   readonly #keys = new Map<string, Held>()
   readonly #buckets = new Map<string, BucketSettings>()
@@ -158,8 +161,8 @@ export class FakeNode implements NodeApi, Coordinator {
     const stamp = this.#clock.tick(this.now, held.stamp)
     const after = { seen: past.clone(), stamp, tags: [] }
     after.seen.add(dot)
-    const scope = contextScope(CLUSTER, options.bucket, options.key)
-    if (sealContext(after, scope, this.sealer) === null) return Promise.resolve({ type: 'context-too-large', ...told })
+    if (sealContext(after, options.bucket, options.key, this.sealer) === null)
+      return Promise.resolve({ type: 'context-too-large', ...told })
     const deadlineMs = options.ttlMs === undefined ? null : this.now + options.ttlMs
     held.versions = held.versions.filter((version) => !past.has(version.dot))
     held.versions.push({ dot, stamp, deadlineMs, tag: null, content: options.content })

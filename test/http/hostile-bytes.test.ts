@@ -153,6 +153,23 @@ test('only complete bodies are acted upon', async () => {
   expect(node.asked).toHaveLength(asked)
 })
 
+test('a type without a body is answered, not waited upon', async () => {
+  const json = ['Content-Type: application/json']
+  for (const [method, target] of [
+    ['PUT', '/v1/buckets/b'],
+    ['POST', '/v1/repair'],
+    ['PUT', '/v1/dev/links'],
+  ] as const) {
+    const text = await exchange(server.port, request(method, target, json))
+    expect([statusOf(text), codeOf(text)], target).toEqual([400, 'bad-body'])
+  }
+  expect(statusOf(await exchange(server.port, request('PUT', '/v1/kv/b/k', json)))).toBe(201)
+  expect(statusOf(await exchange(server.port, request('DELETE', '/v1/kv/b/k', json)))).toBe(204)
+  expect(statusOf(await exchange(server.port, request('PUT', '/v1/buckets/b', ['Content-Type: text/plain'])))).toBe(415)
+  expect(statusOf(await exchange(server.port, request('POST', '/v1/repair')))).toBe(200)
+  expect(statusOf(await exchange(server.port, request('GET', '/v1/kv/b', json)))).toBe(200)
+})
+
 test('a body that waits to be asked for is refused unsent, or asked for', async () => {
   const large = await exchange(
     server.port,

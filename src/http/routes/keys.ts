@@ -9,43 +9,48 @@ import type {
   Failure,
   Found,
   GetOptions,
+  GetOutcome,
   KeyOptions,
   NotFound,
   PutOptions,
+  PutOutcome,
   Stored,
 } from '../../coordinator/operations.ts'
 import { formatDot } from '../../core/causality/dot.ts'
 import type { NodeApi } from '../../node/api.ts'
+import type { HeaderList } from '../answer.ts'
 import { openToken, sealToken } from '../causal-context.ts'
 import { formatHttpDate, judgeConditions } from '../conditions.ts'
 import { notReady, problemOfFailure } from '../failures.ts'
-import { checkBucket, checkKey, type KeyParams } from '../key-target.ts'
+import { KeyExchange, type KeyQueryShape, noStore } from '../key-exchange.ts'
+import { checkBucket, checkKey, KEY_ROUTE, type KeyParams } from '../key-target.ts'
 import type { HttpLimits } from '../limits.ts'
-import { Refusal, sendProblem } from '../problems.ts'
+import { Refusal } from '../problems.ts'
 import { formatExplain, formatReceipt } from '../receipt.ts'
 import {
   isFieldValue,
+  type Mutable,
   prefersRepresentation,
   readContextToken,
   readIdempotencyKey,
-  readKeyOptions,
+  readLevel,
   readMeta,
   readPrecondition,
+  readSloppy,
+  readTimeoutMs,
+  readTrace,
   readTtlMs,
 } from '../request-headers.ts'
-import { type AnswerHeaders, lastModifiedMs, onlyLive, sendVersion, siblingListing } from '../version-reply.ts'
+import { lastModifiedMs, type LiveVersion, onlyLive, sendVersion, siblingListing } from '../version-reply.ts'
 import { DELETE_SCHEMA, GET_SCHEMA, HEAD_SCHEMA, PUT_SCHEMA } from './key-docs.ts'
 
 const OCTETS = 'application/octet-stream'
-const NO_BYTES: Uint8Array = Buffer.alloc(0)
 
 interface KeyRoute {
   Params: KeyParams
-  Querystring: { readonly explain?: '0' | '1'; readonly sibling?: string }
+  Querystring: KeyQueryShape
 }
 type KeyRequest = FastifyRequest<KeyRoute>
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -54,8 +59,52 @@ declare module 'fastify' {
   }
 }
 
-export function keyRoutes(app: FastifyInstance, node: NodeApi, limits: HttpLimits): void {
-  const url = '/v1/kv/:bucket/:key'
+/** Carries an exchange out: its answer is sent sooner or later, whatever happens. */
+export type KeyOperation = (exchange: KeyExchange) => void
+
+export interface KeyOperations {
+  readonly get: KeyOperation
+  readonly put: KeyOperation
+  readonly delete: KeyOperation
+}
+
+/** `refuse` answers with the problem that an error is. */
+export function keyOperations(
+  node: NodeApi,
+  limits: HttpLimits,
+  refuse: (exchange: KeyExchange, error: unknown) => void,
+): KeyOperations {
+  /** What either function throws is refused, and so is what the coordinator rejects with. */
+  const operation =
+    <Outcome>(
+      ask: (node: NodeApi, exchange: KeyExchange, limits: HttpLimits) => Promise<Outcome>,
+      send: (node: NodeApi, exchange: KeyExchange, outcome: Outcome) => void,
+    ): KeyOperation =>
+    (exchange) => {
+      try {
+        ask(node, exchange, limits).then(
+          (outcome) => {
+            try {
+              send(node, exchange, outcome)
+            } catch (error) {
+              refuse(exchange, error)
+            }
+          },
+          (error: unknown) => refuse(exchange, error),
+        )
+      } catch (error) {
+        refuse(exchange, error)
+      }
+    }
+  return {
+    get: operation(getKey, sendGot),
+    put: operation(putKey, sendPut),
+    delete: operation(deleteKey, sendDeleted),
+  }
+}
+
+/** Registers them with fastify, which serves what `KeyFront` does not take. */
+export function keyRoutes(app: FastifyInstance, operations: KeyOperations): void {
   app.decorateRequest('valueContentType', '')
   const onRequest: onRequestHookHandler = (request, _reply, done) => {
     const { headers } = request
@@ -65,36 +114,61 @@ export function keyRoutes(app: FastifyInstance, node: NodeApi, limits: HttpLimit
     }
     done()
   }
-  const get = (request: KeyRequest, reply: FastifyReply): Promise<FastifyReply> => getKey(node, request, reply)
-  app.get<KeyRoute>(url, { schema: GET_SCHEMA, exposeHeadRoute: false }, get)
-  app.head<KeyRoute>(url, { schema: HEAD_SCHEMA, config: { swagger: { exposeHeadRoute: true } } }, get)
-  app.put<KeyRoute>(url, { schema: PUT_SCHEMA, onRequest }, (request, reply) => putKey(node, limits, request, reply))
-  app.delete<KeyRoute>(url, { schema: DELETE_SCHEMA, onRequest }, (request, reply) => deleteKey(node, request, reply))
+  const over =
+    (operation: KeyOperation) =>
+    (request: KeyRequest, reply: FastifyReply): void => {
+      const { bucket, key } = request.params
+      const exchange = new KeyExchange(request.raw, reply.hijack().raw, bucket, key, request.query)
+      exchange.contentType = request.valueContentType
+      if (Buffer.isBuffer(request.body)) exchange.body = request.body
+      operation(exchange)
+    }
+  app.get<KeyRoute>(KEY_ROUTE, { schema: GET_SCHEMA, exposeHeadRoute: false }, over(operations.get))
+  app.head<KeyRoute>(
+    KEY_ROUTE,
+    { schema: HEAD_SCHEMA, config: { swagger: { exposeHeadRoute: true } } },
+    over(operations.get),
+  )
+  app.put<KeyRoute>(KEY_ROUTE, { schema: PUT_SCHEMA, onRequest }, over(operations.put))
+  app.delete<KeyRoute>(KEY_ROUTE, { schema: DELETE_SCHEMA, onRequest }, over(operations.delete))
 }
 
-async function getKey(node: NodeApi, request: KeyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const options: Mutable<GetOptions> = keyOptions(node, request)
-  const token = readContextToken(request.headers)
+function getKey(node: NodeApi, exchange: KeyExchange): Promise<GetOutcome> {
+  requireUsable(node, exchange)
+  const options: Mutable<GetOptions> = { bucket: exchange.bucket, key: exchange.key, timeoutMs: 0, trace: null }
+  readKeyOptions(exchange, options)
+  const token = readContextToken(exchange.headers)
   if (token !== undefined) options.context = openToken(node, options.bucket, options.key, token)
-  const outcome = await node.coordinator.get(options)
-  if (outcome.type === 'found') return sendFound(node, request, reply, outcome)
-  reply.headers(told(outcome))
-  if (outcome.type === 'not-found') return sendNotFound(node, options, reply, outcome)
-  return sendProblem(reply, problemOfFailure(outcome))
+  return node.coordinator.get(options)
 }
 
-function sendFound(node: NodeApi, request: KeyRequest, reply: FastifyReply, found: Found): FastifyReply {
-  const { bucket, key } = request.params
-  const headers = told(found)
+function sendGot(node: NodeApi, exchange: KeyExchange, outcome: GetOutcome): void {
+  const headers = told(outcome)
+  if (outcome.type === 'found') return sendFound(node, exchange, outcome, headers)
+  if (outcome.type !== 'not-found') return exchange.sendProblem(headers, problemOfFailure(outcome))
+  sendNotFound(node, exchange, outcome, headers)
+}
+
+function sendNotFound(node: NodeApi, exchange: KeyExchange, outcome: NotFound, headers: HeaderList): void {
+  if (outcome.context !== null) {
+    const token = sealToken(node, exchange.bucket, exchange.key, outcome.context)
+    if (token === null) return exchange.sendProblem(headers, CONTEXT_TOO_LARGE)
+    headers.push('quorate-context', token)
+  }
+  exchange.sendProblem(headers, { code: 'not-found', detail: 'the key has no live value' })
+}
+
+function sendFound(node: NodeApi, exchange: KeyExchange, found: Found, headers: HeaderList): void {
+  const { bucket, key } = exchange
+  const { sibling } = exchange.query
   const token = sealToken(node, bucket, key, found.context)
-  if (token === null) return sendProblem(reply.headers(headers), CONTEXT_TOO_LARGE)
+  if (token === null) return exchange.sendProblem(headers, CONTEXT_TOO_LARGE)
   const versions = onlyLive(found.versions)
   const modifiedMs = lastModifiedMs(versions, node.nowMs())
-  headers['quorate-context'] = token
-  headers['quorate-siblings'] = versions.length
-  headers['etag'] = `"${found.etag}"`
-  headers['last-modified'] = formatHttpDate(modifiedMs)
-  const { sibling } = request.query
+  headers.push('quorate-context', token)
+  headers.push('quorate-siblings', String(versions.length))
+  headers.push('etag', `"${found.etag}"`)
+  headers.push('last-modified', formatHttpDate(modifiedMs))
   const one =
     sibling === undefined
       ? versions.length === 1
@@ -103,95 +177,96 @@ function sendFound(node: NodeApi, request: KeyRequest, reply: FastifyReply, foun
       : versions.find((version) => formatDot(version.dot) === sibling)
   if (one !== undefined) {
     // Preconditions count only where the answer would be a 200 (RFC 9110, section 13.2.1).
-    const verdict = judgeConditions(request.headers, { etag: found.etag, lastModifiedMs: modifiedMs })
-    if (verdict === 'send') return sendVersion(reply, one, headers)
-    reply.headers(headers)
-    if (verdict === 'not-modified') return reply.code(304).send()
-    if (verdict === 'precondition-failed') {
-      return sendProblem(reply, { code: verdict, detail: 'the key holds something else now' })
+    switch (judgeConditions(exchange.headers, { etag: found.etag, lastModifiedMs: modifiedMs })) {
+      case 'send':
+        return sendVersion(exchange, one, headers)
+      case 'not-modified':
+        return exchange.send(304, headers, null)
+      case 'precondition-failed':
+        return exchange.sendProblem(headers, {
+          code: 'precondition-failed',
+          detail: 'the key holds something else now',
+        })
+      case 'malformed':
+        return exchange.sendProblem(headers, {
+          code: 'bad-header',
+          detail: 'If-Match and If-None-Match take * or quoted entity tags',
+        })
     }
-    throw new Refusal('bad-header', 'If-Match and If-None-Match take * or quoted entity tags')
   }
-  reply.headers(headers)
   if (sibling !== undefined) {
-    return sendProblem(reply, { code: 'not-found', detail: 'no live version of this key has that name (any more)' })
+    return exchange.sendProblem(headers, {
+      code: 'not-found',
+      detail: 'no live version of this key has that name (any more)',
+    })
   }
-  reply.code(300).header('content-type', 'application/json')
-  return reply.send(siblingListing(bucket, key, token, versions))
+  headers.push('content-type', 'application/json')
+  exchange.send(300, headers, siblingListing(bucket, key, token, versions))
 }
 
-function sendNotFound(node: NodeApi, options: KeyOptions, reply: FastifyReply, outcome: NotFound): FastifyReply {
-  if (outcome.context !== null) {
-    const token = sealToken(node, options.bucket, options.key, outcome.context)
-    if (token === null) return sendProblem(reply, CONTEXT_TOO_LARGE)
-    reply.header('quorate-context', token)
-  }
-  return sendProblem(reply, { code: 'not-found', detail: 'the key has no live value' })
-}
-
-async function putKey(
-  node: NodeApi,
-  limits: HttpLimits,
-  request: KeyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const { headers, body } = request
-  const contentType = request.valueContentType === '' ? OCTETS : request.valueContentType
+function putKey(node: NodeApi, exchange: KeyExchange, limits: HttpLimits): Promise<PutOutcome> {
+  const { bucket, key, headers, body: bytes } = exchange
+  requireUsable(node, exchange)
+  const contentType = exchange.contentType === '' ? OCTETS : exchange.contentType
   if (!isFieldValue(contentType)) throw new Refusal('bad-header', 'content-type: control characters cannot be returned')
-  const options: Mutable<PutOptions> = {
-    ...keyOptions(node, request),
-    content: {
-      contentType,
-      meta: readMeta(headers, limits.metaBytesMax),
-      bytes: Buffer.isBuffer(body) ? body : NO_BYTES,
-    },
-  }
-  readWriteOptions(node, request, options)
+  const content = { contentType, meta: readMeta(headers, limits.metaBytesMax), bytes }
+  const options: Mutable<PutOptions> = { bucket, key, timeoutMs: 0, trace: null, content }
+  readKeyOptions(exchange, options)
+  readWriteOptions(node, exchange, options)
   const ttlMs = readTtlMs(headers)
   if (ttlMs !== undefined) options.ttlMs = ttlMs
   const idempotencyKey = readIdempotencyKey(headers)
   if (idempotencyKey !== undefined) options.idempotencyKey = idempotencyKey
   if (prefersRepresentation(headers)) options.returnRepresentation = true
-  const outcome = await node.coordinator.put(options)
-  if (outcome.type !== 'stored') return sendProblem(reply.headers(told(outcome)), problemOfFailure(outcome))
-  return sendStored(node, options, reply, outcome)
+  return node.coordinator.put(options)
 }
 
-function sendStored(node: NodeApi, options: PutOptions, reply: FastifyReply, stored: Stored): FastifyReply {
-  const headers = told(stored)
+function sendPut(node: NodeApi, exchange: KeyExchange, outcome: PutOutcome): void {
+  const headers = told(outcome)
+  if (outcome.type !== 'stored') return exchange.sendProblem(headers, problemOfFailure(outcome))
+  sendStored(node, exchange, outcome, headers)
+}
+
+function sendStored(node: NodeApi, exchange: KeyExchange, stored: Stored, headers: HeaderList): void {
+  const { bucket, key } = exchange
   // The coordinator refuses before writing what would not fit; should it not fit now all the same, the write still stands.
-  const token = sealToken(node, options.bucket, options.key, stored.context)
-  if (token !== null) headers['quorate-context'] = token
-  headers['quorate-version'] = formatDot(stored.version)
-  headers['quorate-siblings'] = stored.siblings
-  if (stored.etag !== null && stored.siblings === 1) headers['etag'] = `"${stored.etag}"`
-  const shown = onlyLive(stored.representation ?? [])
+  const token = sealToken(node, bucket, key, stored.context)
+  if (token !== null) headers.push('quorate-context', token)
+  const { representation } = stored
+  const shown =
+    representation !== undefined && prefersRepresentation(exchange.headers) ? onlyLive(representation) : NO_VERSIONS
   const [first] = shown
-  if (options.returnRepresentation !== true || first === undefined) {
-    return reply
-      .headers(headers)
-      .code(stored.created ? 201 : 204)
-      .send()
-  }
-  headers['preference-applied'] = 'return=representation'
-  headers['last-modified'] = formatHttpDate(lastModifiedMs(shown, node.nowMs()))
-  if (shown.length === 1) return sendVersion(reply, first, headers)
-  reply.headers(headers).header('content-type', 'application/json')
-  return reply.send(siblingListing(options.bucket, options.key, token, shown))
+  // A single one that is shown brings its own version with it.
+  if (shown.length !== 1) headers.push('quorate-version', formatDot(stored.version))
+  headers.push('quorate-siblings', String(stored.siblings))
+  if (stored.etag !== null && stored.siblings === 1) headers.push('etag', `"${stored.etag}"`)
+  if (first === undefined) return exchange.send(stored.created ? 201 : 204, headers, null)
+  headers.push('preference-applied', 'return=representation')
+  headers.push('last-modified', formatHttpDate(lastModifiedMs(shown, node.nowMs())))
+  if (shown.length === 1) return sendVersion(exchange, first, headers)
+  headers.push('content-type', 'application/json')
+  exchange.send(200, headers, siblingListing(bucket, key, token, shown))
 }
 
-async function deleteKey(node: NodeApi, request: KeyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const options: Mutable<DeleteOptions> = keyOptions(node, request)
-  readWriteOptions(node, request, options)
-  const outcome = await node.coordinator.delete(options)
-  reply.headers(told(outcome))
-  if (outcome.type !== 'deleted') return sendProblem(reply, problemOfFailure(outcome))
+const NO_VERSIONS: readonly LiveVersion[] = []
+
+function deleteKey(node: NodeApi, exchange: KeyExchange): Promise<Deleted | Failure> {
+  requireUsable(node, exchange)
+  const options: Mutable<DeleteOptions> = { bucket: exchange.bucket, key: exchange.key, timeoutMs: 0, trace: null }
+  readKeyOptions(exchange, options)
+  readWriteOptions(node, exchange, options)
+  return node.coordinator.delete(options)
+}
+
+function sendDeleted(node: NodeApi, exchange: KeyExchange, outcome: Deleted | Failure): void {
+  const headers = told(outcome)
+  if (outcome.type !== 'deleted') return exchange.sendProblem(headers, problemOfFailure(outcome))
   if (outcome.context !== null) {
-    const token = sealToken(node, options.bucket, options.key, outcome.context)
-    if (token !== null) reply.header('quorate-context', token)
+    const token = sealToken(node, exchange.bucket, exchange.key, outcome.context)
+    if (token !== null) headers.push('quorate-context', token)
   }
-  if (outcome.version !== null) reply.header('quorate-version', formatDot(outcome.version))
-  return reply.code(204).send()
+  if (outcome.version !== null) headers.push('quorate-version', formatDot(outcome.version))
+  exchange.send(204, headers, null)
 }
 
 const CONTEXT_TOO_LARGE = {
@@ -199,24 +274,35 @@ const CONTEXT_TOO_LARGE = {
   detail: 'the key’s causal context does not fit in 4 KiB',
 } as const
 
-/** Refuses while not ready, then reads what all requests on a key share. */
-function keyOptions(node: NodeApi, request: KeyRequest): KeyOptions {
-  const { params, query } = request
-  const bucket = checkBucket(params.bucket)
-  const key = checkKey(params.key)
+/** Refuses names that cannot be a key's, and everything while the node is not ready. */
+function requireUsable(node: NodeApi, exchange: KeyExchange): void {
+  checkBucket(exchange.bucket)
+  checkKey(exchange.key)
   requireReady(node)
-  return readKeyOptions(request.headers, bucket, key, query.explain === '1')
+}
+
+/** What all requests on a key share. */
+function readKeyOptions({ headers, query }: KeyExchange, options: Mutable<KeyOptions>): void {
+  options.timeoutMs = readTimeoutMs(headers)
+  options.trace = readTrace(headers)
+  const r = readLevel(headers, 'quorate-r')
+  if (r !== undefined) options.r = r
+  const w = readLevel(headers, 'quorate-w')
+  if (w !== undefined) options.w = w
+  const sloppy = readSloppy(headers)
+  if (sloppy !== undefined) options.sloppy = sloppy
+  if (query.explain === '1') options.explain = true
 }
 
 function readWriteOptions(
   node: NodeApi,
-  request: KeyRequest,
+  exchange: KeyExchange,
   options: Mutable<Pick<DeleteOptions, 'bucket' | 'key' | 'context' | 'precondition'>>,
 ): void {
-  const token = readContextToken(request.headers)
+  const token = readContextToken(exchange.headers)
   if (token === 'latest') options.context = token
   else if (token !== undefined) options.context = openToken(node, options.bucket, options.key, token)
-  const precondition = readPrecondition(request.headers)
+  const precondition = readPrecondition(exchange.headers)
   if (precondition !== undefined) options.precondition = precondition
 }
 
@@ -228,8 +314,9 @@ export function requireReady(node: NodeApi): void {
 }
 
 /** What every outcome tells, good or bad. */
-function told(outcome: Found | NotFound | Stored | Deleted | Failure): AnswerHeaders {
-  const headers: AnswerHeaders = { 'cache-control': 'no-store', 'quorate-receipt': formatReceipt(outcome.receipt) }
-  if (outcome.explain !== undefined) headers['quorate-explain'] = formatExplain(outcome.explain)
+function told(outcome: GetOutcome | PutOutcome | Deleted | Failure): HeaderList {
+  const headers = noStore()
+  headers.push('quorate-receipt', formatReceipt(outcome.receipt))
+  if (outcome.explain !== undefined) headers.push('quorate-explain', formatExplain(outcome.explain))
   return headers
 }

@@ -1,0 +1,101 @@
+// Takes the requests that nearly all clients send, GET and PUT of a key that is spelled plainly, before fastify sees them: finding a
+// route and reading a body generically costs as much as the rest of the answer. Decides only whether a request is such a one; all
+// others, and all refusals before there is a whole request, are fastify's. Invariant: an answer does not depend on who took the request.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { KeyExchange } from './key-exchange.ts'
+import { BUCKET_BYTES_MAX, type HttpLimits, KEY_BYTES_MAX } from './limits.ts'
+import { ValueRequest } from './value-request.ts'
+
+export interface KeyFrontOptions {
+  readonly limits: HttpLimits
+  readonly get: (exchange: KeyExchange) => void
+  readonly put: (exchange: KeyExchange) => void
+  readonly onAnswer: (exchange: KeyExchange, status: number) => void
+}
+
+const PREFIX = '/v1/kv/'
+
+export class KeyFront {
+  readonly #options: KeyFrontOptions
+  #isOpen = true
+
+  constructor(options: KeyFrontOptions) {
+    this.#options = options
+  }
+
+  /** From now on fastify takes all: it says in its answers that the connections are closing. */
+  close(): void {
+    this.#isOpen = false
+  }
+
+  /** False: not such a request; nothing was done. */
+  take(request: IncomingMessage, response: ServerResponse): boolean {
+    if (!(request instanceof ValueRequest)) return false
+    const { method, url, headers } = request
+    const isPut = method === 'PUT'
+    if ((!isPut && method !== 'GET') || !this.#isOpen || url === undefined) return false
+    if (request.httpVersionMinor !== 1 || headers.host === undefined) return false
+    const slash = plainKeyAt(url)
+    if (slash < 0) return false
+    const length = isPut ? this.#bodyLength(headers['content-length'], headers['transfer-encoding']) : 0
+    if (length < 0) return false
+    const exchange = new KeyExchange(request, response, url.slice(PREFIX.length, slash), url.slice(slash + 1))
+    exchange.onAnswer = this.#options.onAnswer
+    exchange.arrivedAt = performance.now()
+    if (isPut) this.#put(request, exchange, length)
+    else this.#options.get(exchange)
+    return true
+  }
+
+  /** Of a body that is announced and within the limit; −1: any other. */
+  #bodyLength(contentLength: string | undefined, transferEncoding: string | undefined): number {
+    if (contentLength === undefined || transferEncoding !== undefined) return -1
+    const length = Number(contentLength)
+    return length <= this.#options.limits.valueBytesMax ? length : -1
+  }
+
+  /** Once the body is complete; if it never is, the connection has failed and there is nobody to answer. */
+  #put(request: ValueRequest, exchange: KeyExchange, length: number): void {
+    exchange.contentType = request.headers['content-type'] ?? ''
+    if (length === 0) {
+      this.#options.put(exchange)
+      return
+    }
+    const earlier: Buffer[] = []
+    let missing = length
+    request.takeBody((chunk) => {
+      missing -= chunk.length
+      // Node's parser gives neither more bytes than were announced, nor fewer before it fails.
+      if (missing > 0) {
+        earlier.push(chunk)
+        return
+      }
+      // One chunk is copied too: small values then share a page instead of having one each.
+      exchange.body = earlier.length === 0 ? Buffer.from(chunk) : Buffer.concat([...earlier, chunk], length)
+      this.#options.put(exchange)
+    })
+  }
+}
+
+/**
+ * Where the slash between bucket and key is, or −1: another path, or one in which something is encoded, or that has a query or a "#",
+ * or names that may be too long.
+ */
+function plainKeyAt(url: string): number {
+  if (!url.startsWith(PREFIX)) return -1
+  let slash = -1
+  for (let i = PREFIX.length; i < url.length; i++) {
+    const code = url.charCodeAt(i)
+    if (code === 0x2f) {
+      if (slash >= 0) return -1
+      slash = i
+    } else if (code === 0x25 || code === 0x3f || code === 0x23) {
+      return -1
+    }
+  }
+  const bucketLength = slash - PREFIX.length
+  const keyLength = url.length - slash - 1
+  const isNamed = slash >= 0 && bucketLength > 0 && keyLength > 0
+  return isNamed && bucketLength <= BUCKET_BYTES_MAX && keyLength <= KEY_BYTES_MAX ? slash : -1
+}
