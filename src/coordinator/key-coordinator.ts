@@ -2,20 +2,25 @@
 // Decides what a write supersedes and what its answer may claim to have seen; knows nothing of HTTP, links or disks.
 // Invariant: the dot is taken before anything is sent, and the answer's context never includes what its client was not shown.
 
-import {
-  type CausalContext,
-  CONTEXT_TOKEN_MAX,
-  contextTokenLength,
-  EMPTY_CONTEXT,
-  uniteContexts,
-} from '../core/causality/context-token.ts'
+import { type CausalContext, EMPTY_CONTEXT, uniteContexts } from '../core/causality/context-token.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
-import { type Content, isLive, type Tag, type Version } from '../core/causality/version.ts'
-import { type DeadTag, type View, withoutTwins, writeView } from '../core/causality/view.ts'
+import type { Content, Tag, Version } from '../core/causality/version.ts'
+import { type View, writeView } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import type { Directory } from '../core/membership/directory.ts'
-import { writeGuarantee } from '../core/quorum/guarantee.ts'
+import {
+  answerContext,
+  contextOf,
+  fits,
+  isSmall,
+  lost,
+  nothingDone,
+  preconditionFails,
+  readReceipt,
+  shown,
+  writeReceipt,
+} from './answers.ts'
 import type { DotMint } from './dot-mint.ts'
 import { Explanation } from './explanation.ts'
 import { tagOf } from './idempotency.ts'
@@ -31,8 +36,8 @@ import type {
   PutOutcome,
   Receipt,
 } from './operations.ts'
-import { type Plan, planFor, receiptOf } from './plan.ts'
-import { read, type ReadingParts, type ReadResult } from './reading.ts'
+import { type Plan, planFor } from './plan.ts'
+import { read, type ReadingParts } from './reading.ts'
 import type { OutgoingWrite } from './replicas.ts'
 import { writeRound, type WriteRoundResult } from './write-round.ts'
 
@@ -47,8 +52,8 @@ export interface KeyCoordinatorParts extends ReadingParts {
   readonly reachGraceMs: number
   /** The last home acknowledged a write, so many milliseconds after its answer. */
   readonly onEverywhere: (elapsedMs: number) => void
-  /** Work that goes on behind an answer: stragglers, hints. */
-  readonly background: (work: Promise<void>) => void
+  /** Counts work that goes on behind an answer (stragglers, hints) until what is returned is called. */
+  readonly underWay: () => () => void
 }
 
 interface Started {
@@ -64,41 +69,52 @@ export class KeyCoordinator {
   }
 
   async get(options: GetOptions): Promise<GetOutcome> {
-    const started = await this.#start(options, 'read')
+    const start = this.#startRead(options)
+    const started = start instanceof Promise ? await start : start
     if ('type' in started) return started
     const { plan, explanation } = started
     const result = await read(this.#parts, plan, options.context?.seen ?? null, explanation)
     if (result.type !== 'read') return result
-    const told = { receipt: readReceipt(plan, result), ...(explanation && { explain: explanation.entries }) }
+    const receipt = readReceipt(plan, result)
     const versions = shown(result)
     // What the client brought and what the answer includes: it has seen both.
     const context = options.context
       ? uniteContexts(contextOf(result.view), { ...options.context, tags: [] })
       : contextOf(result.view)
-    if (versions.length === 0) return { type: 'not-found', context: context.seen.isEmpty ? null : context, ...told }
-    return { type: 'found', versions, context, etag: entityTag(versions), ...told }
+    const outcome: GetOutcome =
+      versions.length === 0
+        ? { type: 'not-found', context: context.seen.isEmpty ? null : context, receipt }
+        : { type: 'found', versions, context, etag: entityTag(versions), receipt }
+    return explanation ? { ...outcome, explain: explanation.entries } : outcome
   }
 
-  async put(options: PutOptions): Promise<PutOutcome> {
-    const started = await this.#start(options, 'write')
-    if ('type' in started) return started
-    const { plan } = started
+  put(options: PutOptions): Promise<PutOutcome> {
+    const started = this.#start(options)
+    if ('type' in started) return Promise.resolve(started)
     const tag =
       options.idempotencyKey === undefined
         ? null
         : tagOf(options.bucket, options.key, options.idempotencyKey, options.content)
-    const base = await this.#base(started, options.context, options.precondition, tag)
-    if ('type' in base) return base
+    const base = this.#base(started, options.context, options.precondition, tag)
+    return base instanceof Promise
+      ? base.then((found) => this.#putOver(started, options, found))
+      : this.#putOver(started, options, base)
+  }
+
+  #putOver(started: Started, options: PutOptions, base: Base | Failure): Promise<PutOutcome> {
+    if ('type' in base) return Promise.resolve(base)
+    const { plan } = started
     if (base.attempt) return this.#stored(started, options, base.attempt, base.context)
     const write = this.#mint(plan, options.content, base.context, base.tag, options.ttlMs)
-    if (contextTokenLength(answerContext(base.context, write.version, null)) > CONTEXT_TOKEN_MAX) {
-      return { type: 'context-too-large', ...nothingDone(plan, plan.w) }
+    if (!isSmall(base.context) && !fits(answerContext(base.context, write.version, null))) {
+      return Promise.resolve({ type: 'context-too-large', ...nothingDone(plan, plan.w) })
     }
     return this.#stored(started, options, write, base.context)
   }
 
   async delete(options: DeleteOptions): Promise<DeleteOutcome> {
-    const started = await this.#start(options, 'write')
+    const start = this.#startRead(options)
+    const started = start instanceof Promise ? await start : start
     if ('type' in started) return started
     const { plan, explanation } = started
     const found = await read(this.#parts, plan, null, explanation)
@@ -143,7 +159,7 @@ export class KeyCoordinator {
 
   // ── steps ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #start(options: KeyOptions, kind: 'read' | 'write'): Started | Failure | Promise<Started> {
+  #start(options: KeyOptions): Started | Failure {
     const { directory: directoryOf, notServing, clock } = this.#parts
     const directory = directoryOf()
     const why = notServing()
@@ -162,8 +178,13 @@ export class KeyCoordinator {
     }
     const plan = planFor(directory, options, clock.monotonic())
     if ('badQuorum' in plan) return { type: 'bad-quorum', detail: plan.badQuorum, receipt: plan.receipt }
-    const started = { plan, explanation: options.explain ? new Explanation(clock) : null }
-    const reached = this.#reachEnough(plan, kind === 'read' ? plan.r : plan.w)
+    return { plan, explanation: options.explain ? new Explanation(clock) : null }
+  }
+
+  #startRead(options: KeyOptions): Started | Failure | Promise<Started> {
+    const started = this.#start(options)
+    if ('type' in started) return started
+    const reached = this.#reachEnough(started.plan, started.plan.r)
     return reached ? reached.then(() => started) : started
   }
 
@@ -195,19 +216,28 @@ export class KeyCoordinator {
   }
 
   /** What a PUT supersedes, or the attempt that already is what it asks for. */
-  async #base(
+  #base(
+    started: Started,
+    given: CausalContext | 'latest' | undefined,
+    precondition: Precondition | undefined,
+    tag: Tag | null,
+  ): Base | Promise<Base | Failure> {
+    if (given !== 'latest' && precondition === undefined && tag === null)
+      return { context: given ?? EMPTY_CONTEXT, attempt: null, tag }
+    return this.#readBase(started, given, precondition, tag)
+  }
+
+  async #readBase(
     { plan, explanation }: Started,
     given: CausalContext | 'latest' | undefined,
     precondition: Precondition | undefined,
     tag: Tag | null,
-  ): Promise<
-    { readonly context: CausalContext; readonly attempt: Attempt | null; readonly tag: Tag | null } | Failure
-  > {
+  ): Promise<Base | Failure> {
     const context = given === 'latest' || given === undefined ? EMPTY_CONTEXT : given
+    await this.#reachEnough(plan, plan.w)
     // A client that saw an earlier attempt of this very write: what became of it must be known before there is another one.
     const isRetry = context.tags.some((seen) => seen.id === tag?.id)
     const mustRead = given === 'latest' || precondition !== undefined
-    if (!mustRead && tag === null) return { context, attempt: null, tag }
     const found = await read(this.#parts, plan, null, explanation)
     if (found.type !== 'read') {
       // Without a majority in reach an idempotent write still goes out: its tag makes the attempts one when they meet.
@@ -258,28 +288,31 @@ export class KeyCoordinator {
     const { plan, explanation } = started
     const { version } = attempt
     const result = await this.#round(started, attempt)
-    const told = { receipt: writeReceipt(plan, result), ...(explanation && { explain: explanation.entries }) }
+    const receipt = writeReceipt(plan, result)
+    const told = explanation ? { receipt, explain: explanation.entries } : { receipt }
     if (result.verdict.state === 'lost') return lost(plan, result, told)
-    const written = [...result.written.values()]
-    const siblings = Math.max(1, ...written.map((answer) => answer.siblings))
+    const { written } = result
+    let siblings = 1
+    for (const answer of written) if (answer.siblings > siblings) siblings = answer.siblings
     const created = !written.some((answer) => answer.heldLive)
     const answered = answerContext(context, version, result)
-    const stored = {
+    const stored: PutOutcome & { readonly type: 'stored' } = {
       type: 'stored',
       created,
-      context: contextTokenLength(answered) <= CONTEXT_TOKEN_MAX ? answered : answerContext(context, version, null),
+      context: fits(answered) ? answered : answerContext(context, version, null),
       version: version.dot,
       siblings,
       etag: siblings === 1 ? entityTag([version]) : null,
-      ...told,
-    } as const
-    if (!options.returnRepresentation) return stored
+      receipt,
+    }
+    if (!options.returnRepresentation) return explanation ? { ...stored, ...told } : stored
     const now = await read(this.#parts, plan, DotSet.of(version.dot), explanation)
-    if (now.type !== 'read') return { ...stored, representation: [version] }
+    if (now.type !== 'read') return { ...stored, ...told, representation: [version] }
     const versions = shown(now)
     const seen = uniteContexts(stored.context, contextOf(now.view))
     return {
       ...stored,
+      ...told,
       context: seen,
       siblings: versions.length,
       etag: versions.length === 1 ? entityTag(versions) : null,
@@ -288,17 +321,17 @@ export class KeyCoordinator {
   }
 
   async #round({ plan, explanation }: Started, attempt: Attempt): Promise<WriteRoundResult> {
-    const { background, hedgeMs, clock, onEverywhere } = this.#parts
+    const { underWay, hedgeMs, clock, onEverywhere } = this.#parts
     const write = {
       name: plan.name,
       view: attempt.view,
       intent: attempt.intent,
       durable: plan.settings.durability === 'durable',
     }
-    // The links may have gone and come since the read that this write was built on.
-    await this.#reachEnough(plan, plan.w)
+    const reached = this.#reachEnough(plan, plan.w)
+    if (reached) await reached
     // Too few in reach even now: better said at once, with nothing sent, than left half done.
-    const hopeless = !this.#areReachable(plan, plan.w)
+    const hopeless = reached !== undefined && !this.#areReachable(plan, plan.w)
     const terms = {
       homes: plan.homes,
       fallbacks: plan.fallbacks,
@@ -310,13 +343,14 @@ export class KeyCoordinator {
     }
     for (let round = 1; ; round++) {
       const digest = this.#parts.directory()?.membersDigest
-      const result = await writeRound(this.#parts, write, terms, explanation)
-      const answeredAt = clock.monotonic()
-      background(
-        result.settled.then((everywhere) => {
-          if (everywhere) onEverywhere(clock.monotonic() - answeredAt)
-        }),
-      )
+      let answeredAt: number | null = null
+      const goesOn = underWay()
+      const settled = (everywhere: boolean): void => {
+        goesOn()
+        if (everywhere) onEverywhere(answeredAt === null ? 0 : clock.monotonic() - answeredAt)
+      }
+      const result = await writeRound(this.#parts, write, terms, explanation, settled)
+      answeredAt = clock.monotonic()
       // A storage was replaced meanwhile: what its predecessor acknowledged is gone with it. Every replica is asked again; those that
       // hold the write say so at no cost.
       const isCurrent = digest === this.#parts.directory()?.membersDigest
@@ -339,104 +373,14 @@ function unknown({ counts }: WriteRoundResult['verdict']): WriteRoundResult['ver
   return { state: 'lost', counts, outcome: 'unknown', reason: null, reasons: [] }
 }
 
+interface Base {
+  readonly context: CausalContext
+  readonly attempt: Attempt | null
+  readonly tag: Tag | null
+}
+
 interface Attempt {
   readonly version: Version
   readonly view: View
   readonly intent: 'client' | 'repair'
-}
-
-function shown(result: ReadResult): readonly Version[] {
-  return withoutTwins(result.view.versions.filter((version) => isLive(version, result.judgedAtMs)))
-}
-
-/** Everything that the view has seen; the tags of its versions, which die when a write under this context supersedes them. */
-function contextOf(view: View): CausalContext {
-  return {
-    seen: view.seen,
-    stamp: view.versions.reduce((greatest, version) => Math.max(greatest, version.stamp), 0),
-    tags: tagsOf(view.versions),
-  }
-}
-
-function tagsOf(versions: readonly Version[]): readonly DeadTag[] {
-  const tags = new Map<string, DeadTag>()
-  for (const { tag, stamp } of versions)
-    if (tag && !tags.has(tag.id)) tags.set(tag.id, { id: tag.id, atMs: msFromHybrid(stamp) })
-  return [...tags.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
-}
-
-/**
- * The request's context and the new dot. What a replica knows beyond that is added only where it holds exactly this version:
- * otherwise the client would seem to have seen siblings that nobody showed it, and its next write would drop them.
- */
-function answerContext(context: CausalContext, version: Version, result: WriteRoundResult | null): CausalContext {
-  const seen = context.seen.clone()
-  seen.add(version.dot)
-  for (const answer of result?.written.values() ?? []) if (answer.context) seen.addAll(answer.context)
-  return { seen, stamp: Math.max(context.stamp, version.stamp), tags: tagsOf([version]) }
-}
-
-/** RFC 9110 §13.1: checked against what the read found. */
-function preconditionFails(precondition: Precondition | undefined, versions: readonly Version[]): boolean {
-  if (!precondition) return false
-  if (precondition.type === 'none') return versions.length > 0
-  if (precondition.etags === '*') return versions.length === 0
-  return versions.length === 0 || !precondition.etags.includes(entityTag(versions))
-}
-
-function nothingDone(plan: Plan, required: number): { readonly receipt: Receipt } {
-  return { receipt: receiptOf(plan, required, { replied: 0, hinted: 0, durable: 0, guarantee: 'eventual' }) }
-}
-
-function readReceipt(plan: Plan, result: ReadResult): Receipt {
-  return receiptOf(plan, plan.r, {
-    replied: result.replied,
-    hinted: result.hinted,
-    durable: 0,
-    guarantee: result.guarantee,
-  })
-}
-
-function writeReceipt(plan: Plan, { verdict }: WriteRoundResult): Receipt {
-  const { counts } = verdict
-  const facts = {
-    n: plan.n,
-    requestW: plan.w,
-    bucketR: plan.bucketR,
-    bucketW: plan.bucketW,
-    homesHolding: counts.homes,
-    standIns: counts.standIns,
-  }
-  const guarantee = verdict.state === 'met' ? writeGuarantee(facts) : 'eventual'
-  return receiptOf(plan, plan.w, { replied: counts.replied, hinted: counts.hinted, durable: counts.durable, guarantee })
-}
-
-function lost(plan: Plan, result: WriteRoundResult, told: { readonly receipt: Receipt }): Failure {
-  const { verdict, tally, notAsked } = result
-  if (verdict.state === 'lost' && verdict.outcome === 'not-applied') {
-    switch (verdict.reason) {
-      case 'too-many-siblings':
-      case 'idempotency-mismatch':
-      case 'clock-ahead':
-      case 'storage-full':
-        return { type: verdict.reason, ...told }
-      default:
-    }
-  }
-  return {
-    type: 'quorum-not-met',
-    operation: 'write',
-    required: plan.w,
-    acknowledged: verdict.counts.acknowledged,
-    replicas: tally.replicas.map((entry) => ({
-      node: entry.replica,
-      answer: notAsked.has(entry.replica)
-        ? 'not-asked'
-        : entry.state === 'refused'
-          ? `refused:${entry.reason}`
-          : entry.state,
-    })),
-    outcome: verdict.state === 'lost' ? verdict.outcome : 'unknown',
-    ...told,
-  }
 }

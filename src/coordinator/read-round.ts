@@ -11,13 +11,14 @@ import {
   type ReadTally,
   type ReadVerdict,
   readVerdict,
+  repliesMissing,
   tallyRead,
 } from '../core/quorum/read-tally.ts'
-import type { Clock } from '../ports/clock.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
 import type { KeyName } from '../replica/replica.ts'
 import type { Explanation } from './explanation.ts'
-import { expectation, type ReadAnswer, type Replicas } from './replicas.ts'
+import { expectation, type ReadAnswer, type ReadQuestion, type Replicas } from './replicas.ts'
 
 export interface ReadRoundTerms {
   readonly self: string
@@ -40,6 +41,12 @@ export interface ReadRoundTerms {
 
 type Answered = Extract<ReadAnswer, { type: 'answered' }>
 
+/** What a complete home said. */
+export interface HomeAnswer {
+  readonly member: string
+  readonly answer: Answered
+}
+
 /** A home's answer after the end, and the view that the round ended with. */
 type OnLate = (member: string, answer: Answered, view: View) => void
 
@@ -49,7 +56,7 @@ export interface ReadRoundResult {
   /** Whether the union of what the replies know includes `mustInclude`. */
   readonly contextReached: boolean
   /** Complete homes whose answers were merged. */
-  readonly homes: ReadonlyMap<string, Answered>
+  readonly homes: readonly HomeAnswer[]
   /** A hybrid time that every one of these homes knows. */
   readonly knownTime: HybridTime
   readonly tally: ReadTally<RefusalReason>
@@ -61,7 +68,7 @@ export function readRound(
   explanation: Explanation | null,
   onLate: OnLate,
 ): Promise<ReadRoundResult> {
-  return new ReadRound(parts, terms, explanation, onLate).run()
+  return new Promise((resolve) => new ReadRound(parts, terms, explanation, onLate, resolve).run())
 }
 
 class ReadRound {
@@ -70,53 +77,64 @@ class ReadRound {
   readonly #terms: ReadRoundTerms
   readonly #explanation: Explanation | null
   readonly #onLate: OnLate
-  readonly #homes = new Map<string, Answered>()
-  readonly #unaskedHomes: string[]
-  readonly #unaskedFallbacks: string[]
+  readonly #homes: HomeAnswer[] = []
+  /** Whether this node is a home: then it is asked first, and not in its turn. */
+  readonly #isHome: boolean
+  /** How many of the homes and of the fallbacks have had their turn. */
+  #homesAsked = 0
+  #fallbacksAsked = 0
   #tally: ReadTally<RefusalReason>
   #view: View = EMPTY_VIEW
   #missing: DotSet
-  #expect: { readonly view: View | null; readonly digest: string } | null = null
+  /** What the first complete home holds; null before. Those who are asked later need not send it again. */
+  #first: { readonly view: View | null } | null = null
+  #expect: ReadQuestion['expect'] = null
   #underWay = 0
   #stoodIn = false
-  #end: ((result: ReadRoundResult) => void) | null = null
+  #timer: Timer | null = null
+  /** Null: the round has ended. */
+  #end: ((result: ReadRoundResult) => void) | null
 
   constructor(
     parts: { readonly replicas: Replicas; readonly clock: Clock },
     terms: ReadRoundTerms,
     explanation: Explanation | null,
     onLate: OnLate,
+    end: (result: ReadRoundResult) => void,
   ) {
     this.#replicas = parts.replicas
     this.#clock = parts.clock
     this.#terms = terms
     this.#explanation = explanation
     this.#onLate = onLate
+    this.#end = end
     this.#missing = terms.mustInclude ?? DotSet.empty()
-    this.#unaskedHomes = [...terms.homes]
-    this.#unaskedFallbacks = terms.sloppy ? [...terms.fallbacks] : []
+    this.#isHome = terms.homes.includes(terms.self)
     this.#tally = beginRead(terms)
   }
 
-  run(): Promise<ReadRoundResult> {
-    return new Promise((resolve) => {
-      const hedge = this.#clock.after(this.#terms.hedgeMs, () => this.#askEveryone())
-      const deadline = this.#clock.after(Math.max(0, this.#terms.deadlineAt - this.#clock.monotonic()), () => {
-        this.#note({ type: 'deadline' })
-        this.#conclude()
-      })
-      this.#end = (result) => {
-        hedge.cancel()
-        deadline.cancel()
-        resolve(result)
-      }
-      const { self, homes } = this.#terms
-      if (!homes.includes(self)) return this.#askFirst()
-      // The own copy first: it costs nothing, and its digest spares the others from sending the same value again. Its disk may be slow,
-      // though: the timers run already.
-      this.#unaskedHomes.splice(this.#unaskedHomes.indexOf(self), 1)
-      this.#askOne(self, false, () => this.#askFirst())
-    })
+  run(): void {
+    const { self, hedgeMs, deadlineAt } = this.#terms
+    const leftMs = Math.max(0, deadlineAt - this.#clock.monotonic())
+    this.#timer =
+      hedgeMs < leftMs
+        ? this.#clock.after(hedgeMs, () => this.#hedge())
+        : this.#clock.after(leftMs, () => this.#giveUp())
+    // The own copy first: it costs nothing, and its digest spares the others from sending the same value again. Its disk may be slow,
+    // though: the timer runs already.
+    if (this.#isHome) this.#askOne(self, false, () => this.#askFirst())
+    else this.#askFirst()
+  }
+
+  #hedge(): void {
+    const leftMs = Math.max(0, this.#terms.deadlineAt - this.#clock.monotonic())
+    this.#timer = this.#clock.after(leftMs, () => this.#giveUp())
+    this.#askEveryone()
+  }
+
+  #giveUp(): void {
+    this.#note({ type: 'deadline' })
+    this.#conclude()
   }
 
   #askFirst(): void {
@@ -127,33 +145,49 @@ class ReadRound {
 
   /** Keeps as many answers under way as could still be needed. */
   #askMore(): void {
-    const wanted = (): number => {
-      const verdict = readVerdict(this.#tally, this.#isLive())
-      if (verdict.state === 'met') return this.#missing.isEmpty ? 0 : 1
-      return this.#terms.required - verdict.counts.counted.length
-    }
-    while (wanted() > this.#underWay) {
-      const home = this.#unaskedHomes.shift()
+    while (this.#wanted() > this.#underWay) {
+      const home = this.#nextHome()
       if (home !== undefined) this.#ask(home, false)
       else {
-        const fallback = this.#unaskedFallbacks.shift()
+        const fallback = this.#nextFallback()
         if (fallback === undefined) return
         this.#ask(fallback, true)
       }
     }
   }
 
+  #wanted(): number {
+    const missing = repliesMissing(this.#tally, this.#isLive())
+    return missing === 0 && !this.#missing.isEmpty ? 1 : missing
+  }
+
+  #nextHome(): string | undefined {
+    const { homes, self } = this.#terms
+    while (this.#homesAsked < homes.length) {
+      const home = homes[this.#homesAsked++]
+      if (!this.#isHome || home !== self) return home
+    }
+    return undefined
+  }
+
+  #nextFallback(): string | undefined {
+    const { sloppy, fallbacks } = this.#terms
+    return sloppy ? fallbacks[this.#fallbacksAsked++] : undefined
+  }
+
   #askEveryHome(): void {
-    while (this.#unaskedHomes.length > 0) this.#ask(this.#unaskedHomes.shift() as string, false)
+    for (let home = this.#nextHome(); home !== undefined; home = this.#nextHome()) this.#ask(home, false)
   }
 
   #askEveryone(): void {
     this.#askEveryHome()
     if (this.#underWay > 0) {
       // A home is slow or gone: ask as many fallbacks as there are answers missing.
-      const missing = this.#terms.homes.length - this.#homes.size
-      for (let i = 0; i < missing && this.#unaskedFallbacks.length > 0; i++)
-        this.#ask(this.#unaskedFallbacks.shift() as string, true)
+      for (let missing = this.#terms.homes.length - this.#homes.length; missing > 0; missing--) {
+        const fallback = this.#nextFallback()
+        if (fallback === undefined) break
+        this.#ask(fallback, true)
+      }
     }
     this.#conclude()
   }
@@ -172,21 +206,23 @@ class ReadRound {
 
   /** `goOn` runs after the answer was taken, unless the round has ended. */
   #askOne(member: string, fallback: boolean, goOn: () => void): void {
-    const startedAt = this.#clock.monotonic()
+    const explanation = this.#explanation
+    const startedAt = explanation === null ? 0 : this.#clock.monotonic()
     this.#underWay++
     this.#note({ type: 'sent', replica: member })
     const { name, mustInclude, deadlineAt } = this.#terms
-    const take = (said: ReadAnswer): void => {
+    const question = { name, fallback, expect: fallback ? null : this.#expected(), mustInclude }
+    this.#replicas.read(member, question, deadlineAt, (said) => {
       const view = said.type === 'answered' ? said.view : null
-      this.#explanation?.note(member, fallback ? 'home' : null, explain(said), startedAt, view)
+      explanation?.note(member, fallback ? 'home' : null, explain(said), startedAt, view)
       this.#take(member, fallback, said)
       this.#underWay--
       if (this.#end) goOn()
-    }
-    const question = { name, fallback, expect: fallback ? null : this.#expect, mustInclude }
-    const answer = this.#replicas.read(member, question, deadlineAt)
-    if (answer instanceof Promise) void answer.then(take)
-    else take(answer)
+    })
+  }
+
+  #expected(): ReadQuestion['expect'] {
+    return this.#first === null ? null : (this.#expect ??= expectation(this.#first.view))
   }
 
   #take(member: string, fallback: boolean, answer: ReadAnswer): void {
@@ -203,10 +239,10 @@ class ReadRound {
       this.#note({ type: 'stood-in', replica: member })
     } else this.#note({ type: 'answered', replica: member, filling: answer.filling })
     if (answer.filling) return
-    if (!fallback) this.#homes.set(member, answer)
+    if (!fallback) this.#homes.push({ member, answer })
     if (answer.view && !answer.same) this.#view = union(this.#view, answer.view, this.#terms.conflict)
     if (!this.#missing.isEmpty) this.#missing = this.#missing.intersect(answer.missing)
-    if (!fallback && this.#expect === null) this.#expect = expectation(answer.view)
+    if (!fallback) this.#first ??= answer
   }
 
   /** Only fallbacks depend on it. */
@@ -234,14 +270,15 @@ class ReadRound {
     this.#note({ type: 'deadline' })
     const end = this.#end
     this.#end = null
+    this.#timer?.cancel()
     let knownTime = Infinity
-    for (const { time } of this.#homes.values()) knownTime = Math.min(knownTime, time)
+    for (const { answer } of this.#homes) knownTime = Math.min(knownTime, answer.time)
     end({
       verdict,
       view: this.#view,
       contextReached: reached,
       homes: this.#homes,
-      knownTime: this.#homes.size > 0 ? knownTime : 0,
+      knownTime: this.#homes.length > 0 ? knownTime : 0,
       tally: this.#tally,
     })
   }

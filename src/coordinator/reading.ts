@@ -112,7 +112,7 @@ function oneRound(
     },
     explanation,
     (member, late, view) => {
-      if (parts.readRepair && !sameVersions(late.view ?? EMPTY_VIEW, view)) void repair(parts, plan, member, view)
+      if (parts.readRepair && !sameVersions(late.view ?? EMPTY_VIEW, view)) repair(parts, plan, member, view)
     },
   )
 }
@@ -167,22 +167,24 @@ function writeBack(
   wanted: boolean,
 ): WrittenBack | Promise<WrittenBack> {
   const { view } = result
+  // Nearly always: every home holds the very same.
+  if (result.homes.every(({ answer }) => answer.view === view)) return { holding: result.homes.length, refused: [] }
   const differing: string[] = []
-  for (const [member, answer] of result.homes) {
+  for (const { member, answer } of result.homes) {
     if (answer.view !== view && !sameVersions(answer.view ?? EMPTY_VIEW, view)) differing.push(member)
   }
-  const agreeing = result.homes.size - differing.length
+  const agreeing = result.homes.length - differing.length
   const needed = strictHomesNeeded(plan.n, plan.r, plan.bucketW)
   // What only a stand-in's hint brought may long be superseded at homes whose stripped records no longer say so: they are asked.
   const doubtful = differing.length > 0 && view.versions.some(({ dot }) => !isHeldByHome(result, dot))
   if ((!wanted && !doubtful) || (agreeing >= needed && differing.length === 0)) {
-    if (parts.readRepair) for (const member of differing) void repair(parts, plan, member, view)
+    if (parts.readRepair) for (const member of differing) repair(parts, plan, member, view)
     return { holding: agreeing, refused: [] }
   }
   // A single reader at a high R relies on fewer homes; beyond the ones that answered, nobody is asked just for the word.
   if (agreeing + differing.length < needed && !doubtful) return { holding: agreeing, refused: [] }
   if (agreeing >= needed) {
-    if (parts.readRepair) for (const member of differing) void repair(parts, plan, member, view)
+    if (parts.readRepair) for (const member of differing) repair(parts, plan, member, view)
     return { holding: agreeing, refused: [] }
   }
   return new Promise((resolve) => {
@@ -190,7 +192,7 @@ function writeBack(
     let open = differing.length
     const refused: Version['dot'][] = []
     for (const member of differing) {
-      void repair(parts, plan, member, view).then((answer) => {
+      repair(parts, plan, member, view, (answer) => {
         open--
         if (answer.type === 'written') {
           refused.push(...answer.refused)
@@ -203,16 +205,22 @@ function writeBack(
 }
 
 function isHeldByHome(result: ReadRoundResult, dot: Version['dot']): boolean {
-  for (const { view } of result.homes.values()) {
-    if (view?.versions.some((version) => sameDot(version.dot, dot))) return true
+  for (const { answer } of result.homes) {
+    if (answer.view?.versions.some((version) => sameDot(version.dot, dot))) return true
   }
   return false
 }
 
-async function repair(parts: ReadingParts, plan: Plan, member: string, view: View): Promise<WriteAnswer> {
+function repair(
+  parts: ReadingParts,
+  plan: Plan,
+  member: string,
+  view: View,
+  done: (answer: WriteAnswer) => void = () => {},
+): void {
   parts.onReadRepair()
   const write = { name: plan.name, view, intent: 'repair', durable: plan.settings.durability === 'durable' } as const
-  return parts.replicas.write(member, write, null, plan.deadlineAt)
+  parts.replicas.write(member, write, null, plan.deadlineAt, done)
 }
 
 function without(view: View, dots: DotSet): View {

@@ -10,7 +10,7 @@ import { viewDigest } from '../core/causality/view-digest.ts'
 import { type Directory, UNSETTLED } from '../core/membership/directory.ts'
 import { QuorateError } from '../errors.ts'
 import type { Peers } from '../link/peers.ts'
-import type { RefusalReason } from '../protocol/messages.ts'
+import type { ReadReply, ReadRequest, RefusalReason, WriteReply, WriteRequest } from '../protocol/messages.ts'
 import type { Basis, LookResult, ReplicaService } from '../replica/replica-service.ts'
 import type { KeyName, WriteResult } from '../replica/replica.ts'
 
@@ -80,6 +80,8 @@ export class Replicas {
   readonly #corrections: Corrections
   readonly #monotonic: () => number
   readonly #hybridNow: () => HybridTime
+  #lastBasis: Basis | null = null
+  #lastWrite: { readonly write: OutgoingWrite; readonly basis: Basis; readonly request: WriteRequest } | null = null
 
   constructor(parts: {
     directory: () => Directory
@@ -105,95 +107,118 @@ export class Replicas {
     return this.#peers.onChange(listener)
   }
 
-  /** Merge the view there (`hintFor` null), or hold it there for another member. At once where nothing has to be waited for. */
+  /** Merge the view there (`hintFor` null), or hold it there for another member. `done` runs once, at once where nothing is waited for. */
   write(
     member: string,
     write: OutgoingWrite,
     hintFor: string | null,
     deadlineAt: number,
-  ): WriteAnswer | Promise<WriteAnswer> {
-    return this.#persist(write.name.bucket, deadlineAt, 1, (basis, budgetMs) =>
-      member === this.#directory().self
-        ? this.#writeHere(write, hintFor, basis)
-        : this.#writeThere(member, write, hintFor, basis, budgetMs),
-    )
+    done: (answer: WriteAnswer) => void,
+  ): void {
+    this.#attempt(member, write.name.bucket, deadlineAt, done, (basis, budgetMs, take) => {
+      if (member === this.#directory().self) this.#writeHere(write, hintFor, basis, take)
+      else this.#writeThere(member, write, hintFor, basis, budgetMs, take)
+    })
   }
 
-  #writeHere(write: OutgoingWrite, hintFor: string | null, basis: Basis): WriteAnswer | Promise<WriteAnswer> {
+  #writeHere(write: OutgoingWrite, hintFor: string | null, basis: Basis, take: (answer: WriteAnswer) => void): void {
     const { name, view, intent, durable } = write
-    if (hintFor !== null) return this.#service.hint(name, view, basis, hintFor, durable)
-    const result = this.#service.write(name, view, basis, { intent, durable })
-    return result instanceof Promise ? result.then(writtenHere) : writtenHere(result)
+    if (hintFor !== null) {
+      void this.#service.hint(name, view, basis, hintFor, durable).then(take, failWith(take))
+      return
+    }
+    const result = orLoss(() => this.#service.write(name, view, basis, { intent, durable }))
+    if (result instanceof Promise) void result.then((written) => take(writtenHere(written)), failWith(take))
+    else take(writtenHere(result))
   }
 
-  async #writeThere(
+  #writeThere(
     member: string,
     write: OutgoingWrite,
     hintFor: string | null,
     basis: Basis,
     budgetMs: number,
-  ): Promise<WriteAnswer> {
+    take: (answer: WriteAnswer) => void,
+  ): void {
+    this.#peers.ask(member, this.#writeRequest(write, hintFor, basis), { budgetMs }, (answer) => {
+      if (answer instanceof Error) return take(lossOf(answer))
+      const { reply, storage } = answer
+      if (storage !== this.#directory().storageOf(member)) return take({ type: 'failed' })
+      if (reply.type === 'refused') return this.#correct(member, reply, budgetMs, take)
+      take(orLoss(() => writtenThere(write, reply)))
+    })
+  }
+
+  /** The same object for every member that is sent the same: the links then make its bytes once. */
+  #writeRequest(write: OutgoingWrite, hintFor: string | null, basis: Basis): WriteRequest {
+    const last = this.#lastWrite
+    if (last?.write === write && last.basis === basis && last.request.hintFor === hintFor) return last.request
     const { name, view, intent, durable } = write
-    const request = { type: 'write', ...name, intent, view: encoded(view), hintFor, durable, ...basis } as const
-    const { reply, storage } = await this.#peers.request(member, request, { budgetMs })
-    if (storage !== this.#directory().storageOf(member)) return { type: 'failed' }
-    if (reply.type === 'refused') return this.#refused(member, reply, budgetMs)
-    if (reply.outcome === 'hinted') return { type: 'hinted', durable: reply.durable }
-    return {
-      type: 'written',
-      stored: reply.outcome === 'stored',
-      durable: reply.durable,
-      heldLive: reply.heldLive,
-      siblings: reply.siblings,
-      context: reply.context && decodeDotSet(reply.context),
-      refused: reply.refusedDots ? dotsAmong(view, decodeDotSet(reply.refusedDots)) : [],
-      filling: reply.filling,
+    const { partition, bucket, key } = name
+    const { membersDigest, settingsVersion } = basis
+    const request: WriteRequest = {
+      type: 'write',
+      bucket,
+      key,
+      partition,
+      intent,
+      view: encodeView(view),
+      hintFor,
+      durable,
+      membersDigest,
+      settingsVersion,
     }
+    this.#lastWrite = { write, basis, request }
+    return request
   }
 
-  /** What the replica knows of the key. At once where nothing has to be waited for. */
-  read(member: string, question: ReadQuestion, deadlineAt: number): ReadAnswer | Promise<ReadAnswer> {
-    return this.#persist(question.name.bucket, deadlineAt, 1, (basis, budgetMs) =>
-      member === this.#directory().self
-        ? this.#readHere(question, basis)
-        : this.#readThere(member, question, basis, budgetMs),
-    )
+  /** What the replica knows of the key. `done` runs once, at once where nothing is waited for. */
+  read(member: string, question: ReadQuestion, deadlineAt: number, done: (answer: ReadAnswer) => void): void {
+    this.#attempt(member, question.name.bucket, deadlineAt, done, (basis, budgetMs, take) => {
+      if (member === this.#directory().self) this.#readHere(question, basis, take)
+      else this.#readThere(member, question, basis, budgetMs, take)
+    })
   }
 
-  #readHere({ name, fallback, mustInclude }: ReadQuestion, basis: Basis): ReadAnswer | Promise<ReadAnswer> {
+  #readHere(question: ReadQuestion, basis: Basis, take: (answer: ReadAnswer) => void): void {
+    const { name, fallback, mustInclude } = question
     const time = this.#hybridNow()
-    const answer = (look: LookResult): ReadAnswer => {
-      if (look.type === 'refused') return look
+    const tell = (look: LookResult): void => {
+      if (look.type === 'refused') return take(look)
       const missing = this.#missingHere(name, look.view, fallback, mustInclude)
-      return { type: 'answered', view: look.view, same: false, missing, filling: look.filling, time }
+      take({ type: 'answered', view: look.view, same: false, missing, filling: look.filling, time })
     }
     const look = fallback ? this.#service.lookAtHints(name, basis) : this.#service.look(name, basis)
-    return look instanceof Promise ? look.then(answer) : answer(look)
+    if (look instanceof Promise) void look.then(tell, failWith(take))
+    else tell(look)
   }
 
-  async #readThere(member: string, question: ReadQuestion, basis: Basis, budgetMs: number): Promise<ReadAnswer> {
+  #readThere(
+    member: string,
+    question: ReadQuestion,
+    basis: Basis,
+    budgetMs: number,
+    take: (answer: ReadAnswer) => void,
+  ): void {
     const { name, fallback, expect, mustInclude } = question
-    const request = {
+    const request: ReadRequest = {
       type: 'read',
-      ...name,
+      bucket: name.bucket,
+      key: name.key,
+      partition: name.partition,
       expectDigest: expect?.digest ?? null,
       mustInclude: mustInclude && encodeDotSet(mustInclude),
       fallback,
-      ...basis,
-    } as const
-    const { reply, storage, time } = await this.#peers.request(member, request, { budgetMs, time: this.#hybridNow() })
-    if (storage !== this.#directory().storageOf(member)) return { type: 'failed' }
-    if (reply.type === 'refused') return this.#refused(member, reply, budgetMs)
-    const same = expect !== null && reply.view === null && reply.digest === expect.digest
-    return {
-      type: 'answered',
-      view: same ? expect.view : reply.view && decodeView(reply.view),
-      same,
-      missing: reply.missing ? decodeDotSet(reply.missing) : NOTHING_MISSING,
-      filling: reply.filling,
-      // Its own word: a time that was too far ahead for it was told, but not taken over.
-      time,
+      membersDigest: basis.membersDigest,
+      settingsVersion: basis.settingsVersion,
     }
+    this.#peers.ask(member, request, { budgetMs, time: this.#hybridNow() }, (answer) => {
+      if (answer instanceof Error) return take(lossOf(answer))
+      const { reply, storage, time } = answer
+      if (storage !== this.#directory().storageOf(member)) return take({ type: 'failed' })
+      if (reply.type === 'refused') return this.#correct(member, reply, budgetMs, take)
+      take(orLoss(() => readThere(expect, reply, time)))
+    })
   }
 
   #missingHere(name: KeyName, view: View | null, fallback: boolean, mustInclude: DotSet | null): DotSet {
@@ -202,68 +227,81 @@ export class Replicas {
     return view ? mustInclude.subtract(view.seen) : mustInclude
   }
 
-  async #refused(
+  /** A refusal that came of different tables brings them together before it is told. */
+  #correct(
     member: string,
-    reply: { readonly reason: RefusalReason; readonly correction: Uint8Array | null },
+    { reason, correction }: { readonly reason: RefusalReason; readonly correction: Uint8Array | null },
     budgetMs: number,
-  ): Promise<{ readonly type: 'refused'; readonly reason: RefusalReason }> {
-    if (reply.reason === 'stale-members')
-      await this.#corrections.exchange(member, 'members', reply.correction, budgetMs)
-    if (reply.reason === 'stale-settings')
-      await this.#corrections.exchange(member, 'settings', reply.correction, budgetMs)
-    return { type: 'refused', reason: reply.reason }
+    take: (answer: Loss) => void,
+  ): void {
+    const what = reason === 'stale-members' ? 'members' : reason === 'stale-settings' ? 'settings' : null
+    const refused: Refused = { type: 'refused', reason }
+    if (what === null) return take(refused)
+    const corrected = this.#corrections.exchange(member, what, correction, budgetMs)
+    void corrected.then(() => take(refused), failWith(take))
   }
 
   /** Asks again while the two sides only disagree on tables, which the refusal has brought together. */
-  #persist<A extends WriteAnswer | ReadAnswer>(
+  #attempt<A extends WriteAnswer | ReadAnswer>(
+    member: string,
     bucket: string,
     deadlineAt: number,
-    attempt: number,
-    ask: (basis: Basis, budgetMs: number) => A | Promise<A>,
-  ): A | Loss | Promise<A | Loss> {
+    done: (answer: A | Loss) => void,
+    ask: (basis: Basis, budgetMs: number, take: (answer: A | Loss) => void) => void,
+    attempt: number = 1,
+  ): void {
     const budgetMs = deadlineAt - this.#monotonic()
-    if (budgetMs <= 0) return attempt === 1 ? { type: 'unreachable' } : { type: 'refused', reason: 'stale-members' }
-    const directory = this.#directory()
-    const settingsVersion = directory.settingsOf(bucket).version
-    if (settingsVersion === UNSETTLED) return { type: 'refused', reason: 'stale-settings' }
-    const judge = (answer: A): A | Loss | Promise<A | Loss> =>
-      attempt < ATTEMPTS_MAX && isStale(answer) ? this.#persist(bucket, deadlineAt, attempt + 1, ask) : answer
-    let answer: A | Promise<A>
-    try {
-      answer = ask({ membersDigest: directory.membersDigest, settingsVersion }, budgetMs)
-    } catch (error) {
-      const loss = lossOf(error)
-      // A broken invariant must stop the process, as it does where the answer is waited for.
-      return loss ?? Promise.reject(error)
-    }
-    if (!(answer instanceof Promise)) return judge(answer)
-    return answer.then(judge, (error: unknown) => {
-      const loss = lossOf(error)
-      if (loss === null) throw error
-      return loss
+    if (budgetMs <= 0)
+      return done(attempt === 1 ? { type: 'unreachable' } : { type: 'refused', reason: 'stale-members' })
+    const basis = this.#basisOf(bucket)
+    if (basis === null) return done({ type: 'refused', reason: 'stale-settings' })
+    ask(basis, budgetMs, (answer) => {
+      if (attempt < ATTEMPTS_MAX && isStale(answer)) this.#attempt(member, bucket, deadlineAt, done, ask, attempt + 1)
+      else done(answer)
     })
+  }
+
+  /** One object as long as the tables stay; null while the bucket's settings are being settled. */
+  #basisOf(bucket: string): Basis | null {
+    const { membersDigest, settingsOf } = this.#directory()
+    const settingsVersion = settingsOf(bucket).version
+    if (settingsVersion === UNSETTLED) return null
+    const last = this.#lastBasis
+    if (last?.membersDigest === membersDigest && last.settingsVersion === settingsVersion) return last
+    return (this.#lastBasis = { membersDigest, settingsVersion })
   }
 }
 
-type Loss =
-  | { readonly type: 'failed' }
-  | { readonly type: 'unreachable' }
-  | { readonly type: 'refused'; readonly reason: RefusalReason }
+type Refused = { readonly type: 'refused'; readonly reason: RefusalReason }
+type Loss = { readonly type: 'failed' } | { readonly type: 'unreachable' } | Refused
 
-/** What an operating failure means for the one who asked; null: it is none. */
-function lossOf(error: unknown): Loss | null {
+/** What an operating failure means for the one who asked. Throws what is none: a broken invariant must stop the process. */
+function lossOf(error: unknown): Loss {
   // What a peer garbled may still have been received.
   if (error instanceof MalformedBytes) return { type: 'failed' }
-  if (!(error instanceof QuorateError)) return null
+  if (!(error instanceof QuorateError)) throw error
   return error.code === 'unreachable' || error.code === 'overloaded' ? { type: 'unreachable' } : { type: 'failed' }
+}
+
+function failWith(take: (loss: Loss) => void): (error: unknown) => void {
+  return (error) => take(lossOf(error))
+}
+
+/** What `make` makes, or what its failure means. */
+function orLoss<A>(make: () => A): A | Loss {
+  try {
+    return make()
+  } catch (error) {
+    return lossOf(error)
+  }
 }
 
 function isStale(answer: WriteAnswer | ReadAnswer): boolean {
   return answer.type === 'refused' && (answer.reason === 'stale-members' || answer.reason === 'stale-settings')
 }
 
-function writtenHere(result: WriteResult): WriteAnswer {
-  if (result.type === 'refused') return result
+function writtenHere(result: WriteResult | Loss): WriteAnswer {
+  if (result.type !== 'written') return result
   const { durable, heldLive, siblings, context, refused, filling } = result
   return {
     type: 'written',
@@ -279,21 +317,38 @@ function writtenHere(result: WriteResult): WriteAnswer {
 
 // Shared, since answers are never changed.
 const NOTHING_MISSING: DotSet = DotSet.empty()
+const NO_DOTS: readonly Dot[] = []
 
 /** Of the versions that were sent; what else a peer names means nothing here. */
 function dotsAmong(view: View, named: DotSet): Dot[] {
   return view.versions.map(({ dot }) => dot).filter((dot) => named.has(dot))
 }
 
-// One write goes to several replicas: its bytes are made once.
-const encodings = new WeakMap<View, Buffer>()
+function writtenThere({ view }: OutgoingWrite, reply: WriteReply): WriteAnswer {
+  if (reply.outcome === 'hinted') return { type: 'hinted', durable: reply.durable }
+  return {
+    type: 'written',
+    stored: reply.outcome === 'stored',
+    durable: reply.durable,
+    heldLive: reply.heldLive,
+    siblings: reply.siblings,
+    context: reply.context && decodeDotSet(reply.context),
+    refused: reply.refusedDots ? dotsAmong(view, decodeDotSet(reply.refusedDots)) : NO_DOTS,
+    filling: reply.filling,
+  }
+}
 
-function encoded(view: View): Buffer {
-  const known = encodings.get(view)
-  if (known) return known
-  const bytes = encodeView(view)
-  encodings.set(view, bytes)
-  return bytes
+function readThere(expect: ReadQuestion['expect'], reply: ReadReply, time: HybridTime): ReadAnswer {
+  const same = expect !== null && reply.view === null && reply.digest === expect.digest
+  return {
+    type: 'answered',
+    view: same ? expect.view : reply.view && decodeView(reply.view),
+    same,
+    missing: reply.missing ? decodeDotSet(reply.missing) : NOTHING_MISSING,
+    filling: reply.filling,
+    // Its own word: a time that was too far ahead for it was told, but not taken over.
+    time,
+  }
 }
 
 export function encodeDotSet(set: DotSet): Buffer {

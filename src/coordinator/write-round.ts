@@ -6,6 +6,7 @@ import {
   beginWrite,
   mayProveNotApplied,
   tallyWrite,
+  writeCounts,
   type WriteEvent,
   type WriteTally,
   type WriteVerdict,
@@ -29,17 +30,16 @@ export interface WriteRoundTerms {
   readonly nothingToSend: boolean
 }
 
-type Written = Extract<WriteAnswer, { type: 'written' }>
+/** What an acknowledging home said. */
+export type Written = Extract<WriteAnswer, { type: 'written' }>
 
 export interface WriteRoundResult {
   readonly verdict: Exclude<WriteVerdict<RefusalReason>, { state: 'pending' }>
-  /** What acknowledging homes said, by name, up to the verdict. */
-  readonly written: ReadonlyMap<string, Written>
+  /** Up to the verdict, each home once. */
+  readonly written: readonly Written[]
   readonly tally: WriteTally<RefusalReason>
   /** In reach, but left alone since too few others are: whoever looks for the cause must not look there. */
   readonly notAsked: ReadonlySet<string>
-  /** Resolves when nothing more is under way and hints for stragglers are kept; true: every home has acknowledged. */
-  readonly settled: Promise<boolean>
 }
 
 export interface RoundParts {
@@ -49,88 +49,112 @@ export interface RoundParts {
   readonly keepHint: (write: OutgoingWrite, target: string) => void
 }
 
+/** `onSettled` runs once, when nothing more is under way and hints for stragglers are kept; true: every home has acknowledged. */
 export function writeRound(
   parts: RoundParts,
   write: OutgoingWrite,
   terms: WriteRoundTerms,
   explanation: Explanation | null,
+  onSettled: (everywhere: boolean) => void,
 ): Promise<WriteRoundResult> {
-  const round = new WriteRound(parts, write, terms, explanation)
-  return round.run()
+  return new Promise((resolve) => new WriteRound(parts, write, terms, explanation, resolve, onSettled).run())
 }
+
+const NONE: ReadonlySet<string> = new Set()
 
 class WriteRound {
   readonly #parts: RoundParts
   readonly #write: OutgoingWrite
   readonly #terms: WriteRoundTerms
   readonly #explanation: Explanation | null
-  readonly #written = new Map<string, Written>()
-  readonly #unusedFallbacks: string[]
-  /** Homes for which some fallback holds, or is being asked to hold, a hint. */
-  readonly #covered = new Set<string>()
-  readonly #notAsked = new Set<string>()
+  readonly #onSettled: (everywhere: boolean) => void
+  readonly #written: Written[] = []
+  /** How many fallbacks have had their turn. */
+  #fallbacksAsked = 0
+  /** Homes for which some fallback holds, or is being asked to hold, a hint; made when there is one. */
+  #covered: Set<string> | null = null
+  #notAsked: Set<string> | null = null
   #tally: WriteTally<RefusalReason>
   #underWay = 0
   #begun = false
-  readonly #timers: Timer[] = []
-  #verdict: ((result: WriteRoundResult) => void) | null = null
-  #settle: (everywhere: boolean) => void = () => {}
-  readonly #settled = new Promise<boolean>((resolve) => {
-    this.#settle = resolve
-  })
+  #timer: Timer | null = null
+  /** Null: the verdict is told. */
+  #verdict: ((result: WriteRoundResult) => void) | null
+  #settled = false
 
-  constructor(parts: RoundParts, write: OutgoingWrite, terms: WriteRoundTerms, explanation: Explanation | null) {
+  constructor(
+    parts: RoundParts,
+    write: OutgoingWrite,
+    terms: WriteRoundTerms,
+    explanation: Explanation | null,
+    verdict: (result: WriteRoundResult) => void,
+    onSettled: (everywhere: boolean) => void,
+  ) {
     this.#parts = parts
     this.#write = write
     this.#terms = terms
     this.#explanation = explanation
-    this.#unusedFallbacks = [...terms.fallbacks]
-    this.#tally = beginWrite({ ...terms, durable: false })
+    this.#verdict = verdict
+    this.#onSettled = onSettled
+    const { homes, fallbacks, required, sloppy } = terms
+    this.#tally = beginWrite({ homes, fallbacks, required, sloppy, durable: false })
   }
 
-  run(): Promise<WriteRoundResult> {
+  run(): void {
+    const { homes, fallbacks, sloppy, hedgeMs } = this.#terms
+    const leftMs = this.#leftMs()
     const { clock } = this.#parts
-    return new Promise((resolve) => {
-      this.#verdict = resolve
-      this.#underWay++
-      if (this.#terms.sloppy) this.#timers.push(clock.after(this.#terms.hedgeMs, () => this.#hedge()))
-      const leftMs = Math.max(0, this.#terms.deadlineAt - clock.monotonic())
-      this.#timers.push(clock.after(leftMs, () => this.#note({ type: 'deadline' })))
-      for (const home of this.#terms.homes) this.#ask(home, null)
-      this.#underWay--
-      this.#begun = true
-      this.#conclude()
-    })
+    this.#timer =
+      sloppy && fallbacks.length > 0 && hedgeMs < leftMs
+        ? clock.after(hedgeMs, () => this.#hedge())
+        : clock.after(leftMs, () => this.#giveUp())
+    this.#underWay++
+    for (const home of homes) this.#ask(home, null)
+    this.#underWay--
+    this.#begun = true
+    this.#conclude()
+  }
+
+  #leftMs(): number {
+    return Math.max(0, this.#terms.deadlineAt - this.#parts.clock.monotonic())
+  }
+
+  #giveUp(): void {
+    this.#note({ type: 'deadline' })
+    this.#conclude()
   }
 
   #ask(member: string, hintFor: string | null): void {
     const { replicas, clock } = this.#parts
+    const explanation = this.#explanation
     const inReach = replicas.reachable(member)
     if (this.#terms.nothingToSend || !inReach) {
-      if (inReach) this.#notAsked.add(member)
-      this.#explanation?.note(member, hintFor, inReach ? 'not-asked' : 'unreachable', clock.monotonic())
+      if (inReach) this.#leaveAlone(member)
+      explanation?.note(member, hintFor, inReach ? 'not-asked' : 'unreachable', clock.monotonic())
       this.#note({ type: 'unreachable', replica: member })
       this.#standInFor(hintFor ?? member)
       return
     }
     this.#underWay++
     this.#note({ type: 'sent', replica: member })
-    const startedAt = clock.monotonic()
-    const take = (said: WriteAnswer): void => {
-      this.#explanation?.note(member, hintFor, explain(said), startedAt)
+    const startedAt = explanation === null ? 0 : clock.monotonic()
+    replicas.write(member, this.#write, hintFor, this.#terms.deadlineAt, (said) => {
+      explanation?.note(member, hintFor, explain(said), startedAt)
       this.#underWay--
       this.#take(member, hintFor, said)
       this.#conclude()
-    }
-    const answer = replicas.write(member, this.#write, hintFor, this.#terms.deadlineAt)
-    if (answer instanceof Promise) void answer.then(take)
-    else take(answer)
+    })
+  }
+
+  #leaveAlone(member: string): void {
+    this.#notAsked ??= new Set()
+    this.#notAsked.add(member)
   }
 
   #take(member: string, hintFor: string | null, answer: WriteAnswer): void {
     switch (answer.type) {
       case 'written':
-        this.#written.set(member, answer)
+        this.#written.push(answer)
         this.#note({ type: 'acknowledged', replica: member, durable: answer.durable })
         return
       case 'hinted':
@@ -144,22 +168,24 @@ class WriteRound {
       default:
         this.#note({ type: answer.type, replica: member })
     }
-    if (hintFor !== null) this.#covered.delete(hintFor)
+    if (hintFor !== null) this.#covered?.delete(hintFor)
     this.#standInFor(hintFor ?? member)
   }
 
   /** Asks the next reachable fallback to hold the write for `home`. */
   #standInFor(home: string): void {
-    if (!this.#terms.sloppy || this.#covered.has(home) || this.#isClosed()) return
+    const { sloppy, fallbacks, nothingToSend } = this.#terms
+    if (!sloppy || this.#covered?.has(home) || this.#tally.closed) return
     for (;;) {
-      const fallback = this.#unusedFallbacks.shift()
+      const fallback = fallbacks[this.#fallbacksAsked++]
       if (fallback === undefined) return
       const inReach = this.#parts.replicas.reachable(fallback)
-      if (this.#terms.nothingToSend || !inReach) {
-        if (inReach) this.#notAsked.add(fallback)
+      if (nothingToSend || !inReach) {
+        if (inReach) this.#leaveAlone(fallback)
         this.#note({ type: 'unreachable', replica: fallback })
         continue
       }
+      this.#covered ??= new Set()
       this.#covered.add(home)
       this.#ask(fallback, home)
       return
@@ -167,42 +193,40 @@ class WriteRound {
   }
 
   #hedge(): void {
+    this.#timer = this.#parts.clock.after(this.#leftMs(), () => this.#giveUp())
     for (const { replica, state } of this.#tally.replicas) {
       if (state === 'in-flight' && this.#terms.homes.includes(replica)) this.#standInFor(replica)
     }
     this.#conclude()
   }
 
-  #isClosed(): boolean {
-    return this.#tally.closed
-  }
-
   #note(event: WriteEvent<RefusalReason>): void {
     this.#tally = tallyWrite(this.#tally, event)
-    if (event.type === 'deadline') this.#conclude()
   }
 
   #conclude(): void {
     // Before everybody was asked an answer that came at once proves nothing about the others.
     if (!this.#begun) return
+    if (this.#verdict) this.#tell(this.#verdict)
+    if (this.#underWay === 0 && !this.#verdict && !this.#settled) {
+      this.#settled = true
+      this.#timer?.cancel()
+      const everywhere = writeCounts(this.#tally).homes === this.#terms.homes.length
+      if (!everywhere) this.#keepHints()
+      this.#onSettled(everywhere)
+    }
+  }
+
+  #tell(tell: (result: WriteRoundResult) => void): void {
     const verdict = writeVerdict(this.#tally)
     // A 4xx says "not applied": with the first refusals the quorum is lost, but only the last one tells that.
     const isOpen = verdict.state === 'pending' || (verdict.state === 'lost' && mayProveNotApplied(this.#tally))
-    if (this.#verdict && (!isOpen || this.#underWay === 0)) {
-      const tally = verdict.state === 'pending' ? tallyWrite(this.#tally, { type: 'deadline' }) : this.#tally
-      const final = verdict.state === 'pending' ? writeVerdict(tally) : verdict
-      if (final.state !== 'pending') {
-        const written = new Map(this.#written)
-        this.#verdict({ verdict: final, written, tally, notAsked: this.#notAsked, settled: this.#settled })
-        this.#verdict = null
-      }
-    }
-    if (this.#underWay === 0 && !this.#verdict) {
-      for (const timer of this.#timers) timer.cancel()
-      const everywhere = verdict.counts.homes === this.#terms.homes.length
-      if (!everywhere) this.#keepHints()
-      this.#settle(everywhere)
-    }
+    if (isOpen && this.#underWay > 0) return
+    const tally = verdict.state === 'pending' ? tallyWrite(this.#tally, { type: 'deadline' }) : this.#tally
+    const final = verdict.state === 'pending' ? writeVerdict(tally) : verdict
+    if (final.state === 'pending') return
+    this.#verdict = null
+    tell({ verdict: final, written: this.#written.slice(), tally, notAsked: this.#notAsked ?? NONE })
   }
 
   /** The dot stays open until every home has it: what no fallback keeps for an absent home is kept here. */

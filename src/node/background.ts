@@ -40,14 +40,21 @@ export class Background {
 
   /** Keeps a piece of work until it ends; `stop` waits for it. */
   own(work: Promise<void>): void {
-    this.#running++
-    const end = (): void => {
-      if (--this.#running === 0) this.#ended?.()
-    }
+    const end = this.begin()
     work.then(end, (error: unknown) => {
       this.#logger.error({ error: String(error) }, 'background work failed')
       end()
     })
+  }
+
+  /** A piece of work that has no promise: to be called once, when it has ended. */
+  begin(): () => void {
+    this.#running++
+    return this.#end
+  }
+
+  readonly #end = (): void => {
+    if (--this.#running === 0) this.#ended?.()
   }
 
   async stop(): Promise<void> {

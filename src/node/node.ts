@@ -116,6 +116,8 @@ export class QuorateNode implements NodeApi {
     await rooms?.storage.close()
   }
 
+  readonly #ended = (): void => void this.#inFlight--
+
   #lifecycle(): Lifecycle {
     return {
       hybrid: this.#hybrid,
@@ -127,8 +129,7 @@ export class QuorateNode implements NodeApi {
       fail: (error) => this.#fail(error),
       counted: (work) => {
         this.#inFlight++
-        const end = (): void => void this.#inFlight--
-        work.then(end, end)
+        work.then(this.#ended, this.#ended)
         return work
       },
     }

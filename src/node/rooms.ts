@@ -13,7 +13,7 @@ import { DotMint } from '../coordinator/dot-mint.ts'
 import { KeyCoordinator, type KeyCoordinatorParts } from '../coordinator/key-coordinator.ts'
 import { list } from '../coordinator/listing.ts'
 import type { Coordinator } from '../coordinator/operations.ts'
-import { Replicas } from '../coordinator/replicas.ts'
+import { Replicas, type WriteAnswer } from '../coordinator/replicas.ts'
 import { PeerLinks } from '../link/links.ts'
 import { PROTOCOL_VERSION } from '../protocol/messages.ts'
 import { AntiEntropy } from '../repair/anti-entropy.ts'
@@ -123,7 +123,7 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
   const { serving } = life
   const service = new ReplicaService({ directory, replica, storage, serving })
   const reported = new ReportedClocks()
-  const repair = { directory, storage, replica, indexes, reported }
+  const repair = { clock, directory, storage, replica, indexes, reported }
   const exchange = new ExchangeService(repair)
   const hybridNow = (): number => hybrid.read(clock.now())
 
@@ -245,15 +245,17 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
       concurrency: 16,
       now: () => clock.now(),
       onDelivered: (ageMs) => life.toLastHome.observe(ageMs / 1000),
-      send: async (hint, budgetMs) => {
+      send: (hint, budgetMs) => {
         const durable = known().settingsOf(hint.bucket).settings.durability === 'durable'
         const keyName = { partition: hint.partition, bucket: hint.bucket, key: hint.key }
         const write = { name: keyName, view: hint.view, intent: 'handoff', durable } as const
-        const answer = await replicas.write(hint.target, write, null, clock.monotonic() + budgetMs)
-        return answer.type === 'written'
+        return new Promise((resolve) => {
+          const done = ({ type }: WriteAnswer): void => resolve(type === 'written')
+          replicas.write(hint.target, write, null, clock.monotonic() + budgetMs, done)
+        })
       },
     }),
-    collection: new Collection({ ...repair, clock, hybrid, clockBoundMs: timings.clockBoundMs }),
+    collection: new Collection({ ...repair, hybrid, clockBoundMs: timings.clockBoundMs }),
     indexes,
   })
   const parts: KeyCoordinatorParts = {
@@ -281,7 +283,7 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
       }
     },
     onEverywhere: (elapsedMs) => life.toLastHome.observe(elapsedMs / 1000),
-    background: (work) => life.background.own(work),
+    underWay: () => life.background.begin(),
   }
   const keys = new KeyCoordinator(parts)
   const askHome = async (

@@ -5,6 +5,7 @@ import { DEFAULT_BUCKET } from '../../src/core/membership/bucket-settings.ts'
 import { UNSETTLED } from '../../src/core/membership/directory.ts'
 import { BucketRegistry } from '../../src/cluster/bucket-registry.ts'
 import { QuorateError } from '../../src/errors.ts'
+import { fakePeers } from '../link/fake-peers.ts'
 import { A, type MemoryHome, memoryHomes, version, write } from '../replica/memory-home.ts'
 
 const NAMES = ['x', 'y', 'z']
@@ -23,18 +24,13 @@ async function registries(): Promise<{ members: Member[]; time: { ms: number } }
   for (const home of await memoryHomes(NAMES)) {
     const registry = new BucketRegistry({
       storage: home.storage,
-      peers: {
-        async request(name, request) {
-          const member = members.find((candidate) => candidate.home.name === name)
-          if (!member?.reachable || request.type !== 'settings') throw new QuorateError('timeout', name)
-          member.onAsked()
-          const settings = member.registry.answer(home.name, request.settings)
-          return { reply: { type: 'settings', settings } as never, storage: '', time: 0 }
-        },
-        reachable: () => true,
-        lastHeardAt: () => 0,
-        onChange: () => () => {},
-      },
+      peers: fakePeers((name, request) => {
+        const member = members.find((candidate) => candidate.home.name === name)
+        if (!member?.reachable || request.type !== 'settings') throw new QuorateError('timeout', name)
+        member.onAsked()
+        const settings = member.registry.answer(home.name, request.settings)
+        return { reply: { type: 'settings', settings }, storage: '', time: 0 }
+      }),
       clock: { now: () => 0, monotonic: () => time.ms, after: () => ({ cancel() {} }) },
       members: () => NAMES,
       self: home.name,

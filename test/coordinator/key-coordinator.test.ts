@@ -40,10 +40,10 @@ async function putWhile(
   const replicas: Pick<Replicas, 'write' | 'reachable' | 'onChange'> = {
     reachable: () => true,
     onChange: () => () => {},
-    write: () => {
+    write: (_member, _write, _hintFor, _deadlineAt, done) => {
       const round = Math.floor(asked++ / 3) + 1
       if (replacedIn(round)) homes[1]!.storageId = `storage of y in round ${round}`
-      return Promise.resolve(answer(round))
+      void Promise.resolve().then(() => done(answer(round)))
     },
   }
   const coordinator = new KeyCoordinator({
@@ -62,7 +62,7 @@ async function putWhile(
     onReadRepair: () => {},
     keepHint: () => {},
     onEverywhere: () => {},
-    background: () => {},
+    underWay: () => () => {},
   })
   return coordinator.put(PUT)
 }

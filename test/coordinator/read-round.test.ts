@@ -21,7 +21,9 @@ async function verdictWhere(hangs: (member: string) => boolean): Promise<[string
   const { clock } = new SimulatedProcess(time, 'x')
   const replicas: Pick<Replicas, 'read' | 'reachable'> = {
     reachable: () => true,
-    read: (member) => (hangs(member) ? new Promise(() => {}) : Promise.resolve(EMPTY)),
+    read: (member, _question, _deadlineAt, done) => {
+      if (!hangs(member)) void Promise.resolve().then(() => done(EMPTY))
+    },
   }
   const round = readRound(
     { replicas: replicas as Replicas, clock },

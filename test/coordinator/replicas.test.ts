@@ -34,9 +34,10 @@ async function replicasWith(
   const { directory, replica, storage } = home!
   const asked: Request[] = []
   const peers: Peers = {
-    request: (member, request) => {
+    request: () => Promise.reject(new Error('the callback form is used')),
+    ask: (member, request, _options, done) => {
       asked.push(request)
-      return Promise.resolve({ reply: reply as never, storage: directory.storageOf(member) ?? '', time: 5 })
+      done({ reply: reply as never, storage: directory.storageOf(member) ?? '', time: 5 })
     },
     reachable: () => true,
     lastHeardAt: () => 0,
@@ -56,7 +57,8 @@ async function replicasWith(
 async function written(reply: WriteReply | Refusal, settingsVersion?: number): Promise<WriteAnswer> {
   const [home] = await memoryHomes(['x', 'y', 'z'])
   const { replicas } = await replicasWith(reply, settingsVersion)
-  return replicas.write('y', { name: keyIn(home!.directory, 1), view, intent: 'client', durable: true }, null, 1000)
+  const outgoing = { name: keyIn(home!.directory, 1), view, intent: 'client', durable: true } as const
+  return new Promise((resolve) => replicas.write('y', outgoing, null, 1000, resolve))
 }
 
 test('an acknowledgement is one', async () =>
@@ -83,8 +85,10 @@ test('while the settings are being settled nothing is sent', async () => {
   const [home] = await memoryHomes(['x', 'y', 'z'])
   const { replicas, asked } = await replicasWith(WRITTEN, UNSETTLED)
   const outgoing = { name: keyIn(home!.directory, 1), view, intent: 'client', durable: true } as const
-  for (const member of ['x', 'y'])
-    expect(await replicas.write(member, outgoing, null, 1000)).toEqual({ type: 'refused', reason: 'stale-settings' })
+  for (const member of ['x', 'y']) {
+    const answer = await new Promise((resolve) => replicas.write(member, outgoing, null, 1000, resolve))
+    expect(answer).toEqual({ type: 'refused', reason: 'stale-settings' })
+  }
   expect(asked).toEqual([])
 })
 
@@ -92,5 +96,6 @@ test("the time that a home knows is its own word, not the question's", async () 
   const [home] = await memoryHomes(['x', 'y', 'z'])
   const { replicas } = await replicasWith(EMPTY)
   const question = { name: keyIn(home!.directory, 1), fallback: false, expect: null, mustInclude: null }
-  expect(await replicas.read('y', question, 1000)).toMatchObject({ type: 'answered', time: 5 })
+  const answer = await new Promise((resolve) => replicas.read('y', question, 1000, resolve))
+  expect(answer).toMatchObject({ type: 'answered', time: 5 })
 })

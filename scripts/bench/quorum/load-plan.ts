@@ -18,6 +18,9 @@ export interface LoadPlan {
   readonly strict: boolean
 }
 
+/** Headers that a bare server puts on its answers. */
+export type BareAnswers = Readonly<Record<LoadPlan['operation'], Readonly<Record<string, string>>>>
+
 export interface LoadResult {
   readonly operations: number
   /** Not 2xx, a body of another length, or a connection that broke. */

@@ -1,7 +1,7 @@
 // The two measurements: operations per CPU-second beside the bare server, and latency at half of the greatest throughput.
 // Decides the order of rounds and what counts as failed; prints nothing. Invariant: a figure whose run had errors is never returned.
 
-import type { LoadPlan, LoadResult } from './load-plan.ts'
+import type { BareAnswers, LoadPlan, LoadResult } from './load-plan.ts'
 import { cpuSeconds, type Load, type Servers } from './processes.ts'
 
 export const KEYS = 10_000
@@ -22,9 +22,17 @@ export interface Comparison {
   /** Medians over the rounds. */
   readonly bare: Rate
   readonly quorate: Rate
-  /** Median of the rounds' own ratios. */
+  /** Median of the rounds' own ratios to the bare server that answers the same bytes. */
   readonly ratio: number
   readonly ratios: readonly number[]
+  /** To the one that answers the value alone. */
+  readonly ratioToValue: number
+}
+
+/** Two bare servers: one answers the same bytes as a node, headers included, the other the value and no more than fastify's own headers. */
+export interface Bare {
+  readonly same: Servers
+  readonly value: Servers
 }
 
 export interface Latency {
@@ -52,43 +60,74 @@ export async function fill(load: Load, servers: Servers): Promise<void> {
   checked(plan, await load.run(plan))
 }
 
-/** Bare and quorate in turn, `rounds` times, after a warm-up of `warmUp` operations for each process: compilers run until then. */
+/** What headers a node puts on the answers to a GET and a PUT; Date and those of the connection are everybody's own. */
+export async function answersOf(cluster: Servers): Promise<BareAnswers> {
+  const url = `http://127.0.0.1:${cluster.ports[0]}/v1/kv/bench/some-key`
+  const head = async (request: RequestInit): Promise<Record<string, string>> => {
+    const answer = await fetch(url, request)
+    await answer.bytes()
+    if (!answer.ok) throw new Error(`${request.method} ${url}: ${answer.status}`)
+    return Object.fromEntries([...answer.headers].filter(([name]) => !EVERYBODYS_OWN.has(name)))
+  }
+  const octets = { 'content-type': 'application/octet-stream' }
+  const body = Buffer.alloc(VALUE_BYTES, 'v')
+  await head({ method: 'PUT', headers: octets, body })
+  const get = await head({ method: 'GET' })
+  const headers = { ...octets, 'quorate-context': get['quorate-context'] ?? '' }
+  return { get, put: await head({ method: 'PUT', headers, body }) }
+}
+
+const EVERYBODYS_OWN: ReadonlySet<string> = new Set(['date', 'connection', 'keep-alive', 'content-length'])
+
+/** Both bare servers and quorate in turn, `rounds` times, after a warm-up of `warmUp` operations for each process: compilers run until then. */
 export async function compare(
   load: Load,
-  bare: Servers,
+  bare: Bare,
   cluster: Servers,
   operations: readonly Operation[],
   terms: { readonly rounds: number; readonly seconds: number; readonly warmUp: number },
   onRound: (operation: Operation, bare: Rate, quorate: Rate) => void,
 ): Promise<Comparison[]> {
-  const { rounds, seconds } = terms
-  const barePlan = (operation: Operation): LoadPlan => ({ ...PLAN, operation, ports: bare.ports, until: { seconds } })
-  const quoratePlan = (operation: Operation): LoadPlan => ({
-    ...PLAN,
-    operation,
-    ports: cluster.ports,
-    until: { seconds },
-    contexts: true,
-    strict: true,
+  const { rounds, seconds, warmUp } = terms
+  // The same requests for all: a bare server that answers with a context gets it back.
+  const plan = (operation: Operation, servers: Servers, until: LoadPlan['until']): LoadPlan => ({
+    ...{ ...PLAN, operation, ports: servers.ports, until },
+    ...{ contexts: servers !== bare.value, strict: servers !== bare.value },
   })
+  const comparisons: Comparison[] = []
   for (const operation of operations) {
-    await load.run({ ...barePlan(operation), until: { operations: terms.warmUp } })
-    await load.run({ ...quoratePlan(operation), until: { operations: terms.warmUp * cluster.pids.length } })
+    for (const servers of [bare.value, bare.same, cluster])
+      await load.run(plan(operation, servers, { operations: warmUp * servers.pids.length }))
   }
-  const measured = operations.map((operation) => ({ operation, bare: [] as Rate[], quorate: [] as Rate[] }))
+  const measured = operations.map((operation) => ({
+    operation,
+    value: [] as Rate[],
+    same: [] as Rate[],
+    own: [] as Rate[],
+  }))
   for (let round = 0; round < rounds; round++) {
-    for (const { operation, bare: bareRates, quorate: quorateRates } of measured) {
-      const bareRate = await rateOf(load, bare, barePlan(operation))
-      const quorateRate = await rateOf(load, cluster, quoratePlan(operation))
-      bareRates.push(bareRate)
-      quorateRates.push(quorateRate)
-      onRound(operation, bareRate, quorateRate)
+    for (const { operation, value, same, own } of measured) {
+      const rate = (servers: Servers): Promise<Rate> => rateOf(load, servers, plan(operation, servers, { seconds }))
+      value.push(await rate(bare.value))
+      const sameRate = await rate(bare.same)
+      const ownRate = await rate(cluster)
+      same.push(sameRate)
+      own.push(ownRate)
+      onRound(operation, sameRate, ownRate)
     }
   }
-  return measured.map(({ operation, bare: bareRates, quorate: quorateRates }) => {
-    const ratios = quorateRates.map((rate, round) => rate.perCpuSecond / (bareRates[round] as Rate).perCpuSecond)
-    return { operation, bare: medianRate(bareRates), quorate: medianRate(quorateRates), ratio: median(ratios), ratios }
-  })
+  for (const { operation, value, same, own } of measured) {
+    const ratios = ratiosOf(own, same)
+    comparisons.push({
+      ...{ operation, bare: medianRate(same), quorate: medianRate(own), ratios },
+      ...{ ratio: median(ratios), ratioToValue: median(ratiosOf(own, value)) },
+    })
+  }
+  return comparisons
+}
+
+function ratiosOf(rates: readonly Rate[], yardstick: readonly Rate[]): number[] {
+  return rates.map((rate, round) => rate.perCpuSecond / (yardstick[round] as Rate).perCpuSecond)
 }
 
 /** First the greatest throughput in a closed loop, then half of it at a constant rate. */

@@ -8,7 +8,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ChildNode } from '../../../src/cli/child-node.ts'
-import type { LoadPlan, LoadResult } from './load-plan.ts'
+import type { BareAnswers, LoadPlan, LoadResult } from './load-plan.ts'
 
 /** What was started and can be measured. */
 export interface Servers {
@@ -71,8 +71,8 @@ export async function startCluster(options: {
   return { ports: nodes.map((node) => node.plan.port), pids: nodes.map((node) => node.pid ?? 0), stop }
 }
 
-export async function startBare(valueBytes: number): Promise<Servers> {
-  const child = fork(join(import.meta.dirname, 'bare-server.ts'), [String(valueBytes)])
+export async function startBare(valueBytes: number, headers: BareAnswers): Promise<Servers> {
+  const child = fork(join(import.meta.dirname, 'bare-server.ts'), [String(valueBytes), JSON.stringify(headers)])
   const port = await new Promise<number>((resolve, reject) => {
     child.once('message', (message) => resolve(Number(message)))
     child.once('exit', () => reject(new Error('the bare server did not come up')))

@@ -1,0 +1,128 @@
+// What an operation on a key answers with: the versions shown, the context, the receipt, the failure. Pure functions of plans, reads and
+// rounds; they decide nothing that was not decided before. Invariant: a context never includes what its client was not shown.
+
+import { type CausalContext, CONTEXT_TOKEN_MAX, contextTokenLength } from '../core/causality/context-token.ts'
+import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
+import { isLive, type Version } from '../core/causality/version.ts'
+import { type DeadTag, type View, withoutTwins } from '../core/causality/view.ts'
+import { entityTag } from '../core/causality/view-digest.ts'
+import { writeGuarantee } from '../core/quorum/guarantee.ts'
+import type { Failure, Precondition, Receipt } from './operations.ts'
+import { type Plan, receiptOf } from './plan.ts'
+import type { ReadResult } from './reading.ts'
+import type { WriteRoundResult } from './write-round.ts'
+
+export function shown(result: ReadResult): readonly Version[] {
+  const { versions } = result.view
+  if (versions.every((version) => isLive(version, result.judgedAtMs))) return withoutTwins(versions)
+  return withoutTwins(versions.filter((version) => isLive(version, result.judgedAtMs)))
+}
+
+/** Everything that the view has seen; the tags of its versions, which die when a write under this context supersedes them. */
+export function contextOf(view: View): CausalContext {
+  let greatest = 0
+  for (const { stamp } of view.versions) if (stamp > greatest) greatest = stamp
+  return { seen: view.seen, stamp: greatest, tags: tagsOf(view.versions) }
+}
+
+function tagsOf(versions: readonly Version[]): readonly DeadTag[] {
+  if (versions.every(({ tag }) => tag === null)) return NO_TAGS
+  const tags = new Map<string, DeadTag>()
+  for (const { tag, stamp } of versions)
+    if (tag && !tags.has(tag.id)) tags.set(tag.id, { id: tag.id, atMs: msFromHybrid(stamp) })
+  return [...tags.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+const NO_TAGS: readonly DeadTag[] = []
+
+/**
+ * The request's context and the new dot. What a replica knows beyond that is added only where it holds exactly this version:
+ * otherwise the client would seem to have seen siblings that nobody showed it, and its next write would drop them.
+ */
+export function answerContext(
+  context: CausalContext,
+  version: Version,
+  result: WriteRoundResult | null,
+): CausalContext {
+  const seen = context.seen.clone()
+  seen.add(version.dot)
+  for (const answer of result?.written ?? []) if (answer.context) seen.addAll(answer.context)
+  return { seen, stamp: Math.max(context.stamp, version.stamp), tags: tagsOf([version]) }
+}
+
+// An interval with its life takes 26 bytes at most: so many fit in a token whatever their counters, with a dot and a tag more.
+const SMALL_INTERVALS = 100
+
+/** Sure to fit, without being encoded; also with one version more. */
+export function isSmall(context: CausalContext): boolean {
+  return context.tags.length <= 1 && context.seen.intervalCount <= SMALL_INTERVALS
+}
+
+export function fits(context: CausalContext): boolean {
+  return isSmall(context) || contextTokenLength(context) <= CONTEXT_TOKEN_MAX
+}
+
+/** RFC 9110 §13.1: checked against what the read found. */
+export function preconditionFails(precondition: Precondition | undefined, versions: readonly Version[]): boolean {
+  if (!precondition) return false
+  if (precondition.type === 'none') return versions.length > 0
+  if (precondition.etags === '*') return versions.length === 0
+  return versions.length === 0 || !precondition.etags.includes(entityTag(versions))
+}
+
+export function nothingDone(plan: Plan, required: number): { readonly receipt: Receipt } {
+  return { receipt: receiptOf(plan, required, { replied: 0, hinted: 0, durable: 0, guarantee: 'eventual' }) }
+}
+
+export function readReceipt(plan: Plan, result: ReadResult): Receipt {
+  return receiptOf(plan, plan.r, {
+    replied: result.replied,
+    hinted: result.hinted,
+    durable: 0,
+    guarantee: result.guarantee,
+  })
+}
+
+export function writeReceipt(plan: Plan, { verdict }: WriteRoundResult): Receipt {
+  const { counts } = verdict
+  const facts = {
+    n: plan.n,
+    requestW: plan.w,
+    bucketR: plan.bucketR,
+    bucketW: plan.bucketW,
+    homesHolding: counts.homes,
+    standIns: counts.standIns,
+  }
+  const guarantee = verdict.state === 'met' ? writeGuarantee(facts) : 'eventual'
+  return receiptOf(plan, plan.w, { replied: counts.replied, hinted: counts.hinted, durable: counts.durable, guarantee })
+}
+
+export function lost(plan: Plan, result: WriteRoundResult, told: { readonly receipt: Receipt }): Failure {
+  const { verdict, tally, notAsked } = result
+  if (verdict.state === 'lost' && verdict.outcome === 'not-applied') {
+    switch (verdict.reason) {
+      case 'too-many-siblings':
+      case 'idempotency-mismatch':
+      case 'clock-ahead':
+      case 'storage-full':
+        return { type: verdict.reason, ...told }
+      default:
+    }
+  }
+  return {
+    type: 'quorum-not-met',
+    operation: 'write',
+    required: plan.w,
+    acknowledged: verdict.counts.acknowledged,
+    replicas: tally.replicas.map((entry) => ({
+      node: entry.replica,
+      answer: notAsked.has(entry.replica)
+        ? 'not-asked'
+        : entry.state === 'refused'
+          ? `refused:${entry.reason}`
+          : entry.state,
+    })),
+    outcome: verdict.state === 'lost' ? verdict.outcome : 'unknown',
+    ...told,
+  }
+}
