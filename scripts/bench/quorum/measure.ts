@@ -22,17 +22,17 @@ export interface Comparison {
   /** Medians over the rounds. */
   readonly bare: Rate
   readonly quorate: Rate
-  /** Median of the rounds' own ratios to the bare server that answers the same bytes. */
+  /** Median of the rounds' own ratios to one process of the bare server. */
   readonly ratio: number
   readonly ratios: readonly number[]
-  /** To the one that answers the value alone. */
-  readonly ratioToValue: number
+  /** To as many processes of it as the cluster has, over which the connections are spread likewise. */
+  readonly ratioToMany: number
 }
 
-/** Two bare servers: one answers the same bytes as a node, headers included, the other the value and no more than fastify's own headers. */
+/** The yardstick in one process, which has a core's caches for itself, and in as many as the cluster has, which share the cores as it does. */
 export interface Bare {
-  readonly same: Servers
-  readonly value: Servers
+  readonly one: Servers
+  readonly many: Servers
 }
 
 export interface Latency {
@@ -92,35 +92,35 @@ export async function compare(
   // The same requests for all: a bare server that answers with a context gets it back.
   const plan = (operation: Operation, servers: Servers, until: LoadPlan['until']): LoadPlan => ({
     ...{ ...PLAN, operation, ports: servers.ports, until },
-    ...{ contexts: servers !== bare.value, strict: servers !== bare.value },
+    ...{ contexts: true, strict: true },
   })
   const comparisons: Comparison[] = []
   for (const operation of operations) {
-    for (const servers of [bare.value, bare.same, cluster])
+    for (const servers of [bare.one, bare.many, cluster])
       await load.run(plan(operation, servers, { operations: warmUp * servers.pids.length }))
   }
   const measured = operations.map((operation) => ({
     operation,
-    value: [] as Rate[],
-    same: [] as Rate[],
+    one: [] as Rate[],
+    many: [] as Rate[],
     own: [] as Rate[],
   }))
   for (let round = 0; round < rounds; round++) {
-    for (const { operation, value, same, own } of measured) {
+    for (const { operation, one, many, own } of measured) {
       const rate = (servers: Servers): Promise<Rate> => rateOf(load, servers, plan(operation, servers, { seconds }))
-      value.push(await rate(bare.value))
-      const sameRate = await rate(bare.same)
+      many.push(await rate(bare.many))
+      const oneRate = await rate(bare.one)
       const ownRate = await rate(cluster)
-      same.push(sameRate)
+      one.push(oneRate)
       own.push(ownRate)
-      onRound(operation, sameRate, ownRate)
+      onRound(operation, oneRate, ownRate)
     }
   }
-  for (const { operation, value, same, own } of measured) {
-    const ratios = ratiosOf(own, same)
+  for (const { operation, one, many, own } of measured) {
+    const ratios = ratiosOf(own, one)
     comparisons.push({
-      ...{ operation, bare: medianRate(same), quorate: medianRate(own), ratios },
-      ...{ ratio: median(ratios), ratioToValue: median(ratiosOf(own, value)) },
+      ...{ operation, bare: medianRate(one), quorate: medianRate(own), ratios },
+      ...{ ratio: median(ratios), ratioToMany: median(ratiosOf(own, many)) },
     })
   }
   return comparisons

@@ -80,6 +80,17 @@ export async function startBare(valueBytes: number, headers: BareAnswers): Promi
   return { ports: [port], pids: [child.pid ?? 0], stop: () => ended(child) }
 }
 
+/** Several processes as one target. */
+export function together(servers: readonly Servers[]): Servers {
+  return {
+    ports: servers.flatMap(({ ports }) => ports),
+    pids: servers.flatMap(({ pids }) => pids),
+    stop: async () => {
+      await Promise.all(servers.map((one) => one.stop()))
+    },
+  }
+}
+
 /** The process that makes the load. */
 export class Load {
   readonly #child: ChildProcess = fork(join(import.meta.dirname, 'load.ts'), { serialization: 'advanced' })
