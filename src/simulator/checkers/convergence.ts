@@ -1,5 +1,5 @@
 // G5 after all faults have ended: every home of a partition holds the same versions, deadlines and dead tags, with the same clock; trees
-// equal those made anew from the data; no hints, nothing at those who are no homes. Says what is not so yet, in words.
+// equal those made anew from the data; no hints, nothing at those who are no homes; all are linked. Says what is not so yet, in words.
 
 import { formatDot } from '../../core/causality/dot.ts'
 import { decodeRecord } from '../../core/causality/record.ts'
@@ -26,6 +26,9 @@ export function whatDiffers(world: World, whole: boolean): string | null {
       return `${name} holds ${rooms.storage.hints.count} hints, for ${target} ${keys.join()}`
     }
     if (rooms.filling.isActive) return `${name} is filling`
+    // Equal data may have needed no exchange: until the links are up again a read's quorum is not in reach.
+    const unlinked = cluster.hosts.find((other) => other.name !== name && !rooms.links.reachable(other.name))
+    if (unlinked) return `${name} has no link to ${unlinked.name}`
     for (const partition of rooms.storage.partitions()) {
       partitions.add(partition)
       if (!ring.isHome(partition, name)) return `${name} holds data of partition ${partition}, of which it is no home`
