@@ -275,11 +275,15 @@ export class Replicas {
 type Refused = { readonly type: 'refused'; readonly reason: RefusalReason }
 type Loss = { readonly type: 'failed' } | { readonly type: 'unreachable' } | Refused
 
-/** What an operating failure means for the one who asked. Throws what is none: a broken invariant must stop the process. */
+/** What a failure means for the one who asked. */
 function lossOf(error: unknown): Loss {
   // What a peer garbled may still have been received.
   if (error instanceof MalformedBytes) return { type: 'failed' }
-  if (!(error instanceof QuorateError)) throw error
+  // No operating failure but a broken invariant: a rejection that nobody takes stops the process, wherever this was called from.
+  if (!(error instanceof QuorateError)) {
+    void Promise.reject(error)
+    return { type: 'failed' }
+  }
   return error.code === 'unreachable' || error.code === 'overloaded' ? { type: 'unreachable' } : { type: 'failed' }
 }
 

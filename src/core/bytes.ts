@@ -286,10 +286,14 @@ export class ByteReader {
     if (length > this.remaining) throw new MalformedBytes('truncated')
     const start = this.#position
     this.#position += length
-    return length === 8 ? this.#internedHex(start) : this.#buffer.toString('hex', start, start + length)
+    return this.#buffer.toString('hex', start, start + length)
   }
 
-  #internedHex(start: number): string {
+  /** The same as `hex(8)`, at less cost for what comes again and again. */
+  life(): string {
+    if (this.remaining < 8) throw new MalformedBytes('truncated')
+    const start = this.#position
+    this.#position += 8
     const buffer = this.#buffer
     const high = wordAt(buffer, start)
     const low = wordAt(buffer, start + 4)

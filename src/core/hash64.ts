@@ -11,7 +11,7 @@ export interface Hash64 {
   readonly lo: number
 }
 
-const { h64 } = await xxhash()
+const { h64, h64Raw } = await xxhash()
 
 const halves = new DataView(new ArrayBuffer(8))
 
@@ -22,6 +22,12 @@ export function seedOf(text: string, seed = 0n): bigint {
 
 export function hash64(text: string, seed = 0n): Hash64 {
   halves.setBigUint64(0, h64(text, seed))
+  return { hi: halves.getUint32(0), lo: halves.getUint32(4) }
+}
+
+/** XXH64 of bytes. */
+export function hash64OfBytes(bytes: Uint8Array): Hash64 {
+  halves.setBigUint64(0, h64Raw(bytes))
   return { hi: halves.getUint32(0), lo: halves.getUint32(4) }
 }
 

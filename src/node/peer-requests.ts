@@ -93,10 +93,11 @@ export class PeerRequests {
 
   #write(request: WriteRequest): WriteReply | Refusal | Promise<WriteReply | Refusal> {
     const view = decodeView(request.view)
-    if (request.hintFor !== null) return this.#hold(request, view, request.hintFor).catch(refusalFor)
+    // What fails from here on fails after it was merged: a refusal would say that nothing of it is here. The link then answers nothing.
+    if (request.hintFor !== null) return this.#hold(request, view, request.hintFor)
     const { intent, durable } = request
     const result = this.#parts.service.write(request, view, request, { intent, durable })
-    return result instanceof Promise ? result.then((done) => this.#written(done), refusalFor) : this.#written(result)
+    return result instanceof Promise ? result.then((done) => this.#written(done)) : this.#written(result)
   }
 
   async #hold(request: WriteRequest, view: View, target: string): Promise<WriteReply | Refusal> {

@@ -123,7 +123,13 @@ export function readCommonFrame(bytes: Buffer, start: number, end: number): Requ
   if (code !== REQUEST && code !== REPLY) return null
   reader.begin(bytes, start + 2, end)
   const frame = code === REQUEST ? readRequest(items) : readReply(items)
-  return reader.finished ? frame : null
+  if (frame === null || !reader.finished) return null
+  if (frame.type === 'request' && (frame.request.type === 'read' || frame.request.type === 'write')) {
+    // Only of what was well read: a guess is believed without another look.
+    lastBucket = frame.request.bucket
+    lastMembersDigest = frame.request.membersDigest
+  }
+  return frame
 }
 
 function readRequest(slots: number): RequestFrame | null {
@@ -134,8 +140,6 @@ function readRequest(slots: number): RequestFrame | null {
   const trace = reader.textOrNull(TRACE_BYTES_MAX)
   if (reader.integer() !== (slots === READ_REQUEST_SLOTS ? READ : WRITE)) return null
   const request = slots === READ_REQUEST_SLOTS ? readRead() : readWrite()
-  lastBucket = request.bucket
-  lastMembersDigest = request.membersDigest
   return { type: 'request', id, budgetMs, time, trace, request }
 }
 

@@ -115,7 +115,11 @@ export class PackReader {
 }
 
 function isText(bytes: Buffer, from: number, text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (bytes[from + i] !== text.charCodeAt(i)) return false
+  for (let i = 0; i < text.length; i++) {
+    const byte = bytes[from + i] as number
+    // A byte beyond ASCII is no character by itself, whatever the text looks like.
+    if (byte !== text.charCodeAt(i) || byte > 0x7f) return false
+  }
   return true
 }
 

@@ -8,11 +8,12 @@ import { DotSet } from '../core/causality/dot-set.ts'
 import { EMPTY_VIEW, decodeView } from '../core/causality/view.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import { beginDiff, continueDiff } from '../core/merkle/diff.ts'
-import type { PartitionId } from '../core/ring/partition.ts'
+import { type PartitionId, replicationOf } from '../core/ring/partition.ts'
 import { QuorateError } from '../errors.ts'
 import type { Peers } from '../link/peers.ts'
 import type { ExchangeReply, ReplyOf, Request } from '../protocol/messages.ts'
 import type { Filling } from '../replica/filling.ts'
+import type { KeyName } from '../replica/replica.ts'
 import { digestOf, entriesFor, packEntries, unpackPartitions } from './comparison.ts'
 import { encodeClock, type RepairParts } from './exchange-service.ts'
 import { Turns, WORK } from './turns.ts'
@@ -145,9 +146,15 @@ export class AntiEntropy {
     for (const { bucket, key, view } of page.records) {
       const name = { partition, bucket, key }
       if (turns.isOver(WORK.merged)) await turns.next()
+      if (!this.#belongs(name)) continue
       if (this.#parts.replica.mergeExchanged(name, decodeView(view), theirs, this.#conflict(bucket)).changed) merged++
     }
     return merged
+  }
+
+  /** What is stored in a partition is taken for its own by the replica's door: a peer's stray key must not get there. */
+  #belongs({ partition, bucket, key }: KeyName): boolean {
+    return this.#parts.directory()?.ring.partitionIdOf(bucket, key, replicationOf(partition)) === partition
   }
 
   /** Finds the leaves that differ and settles every record in them, those that only this side has included. */
@@ -169,8 +176,9 @@ export class AntiEntropy {
     for (;;) {
       for (const { bucket, key, view } of page.records) {
         sent.add(nameOf(bucket, key))
-        if (replica.settle({ partition, bucket, key }, decodeView(view), theirs, this.#conflict(bucket), filling))
-          changed++
+        const name = { partition, bucket, key }
+        if (!this.#belongs(name)) continue
+        if (replica.settle(name, decodeView(view), theirs, this.#conflict(bucket), filling)) changed++
       }
       if (page.next === null) break
       page = await this.#page(peer, partition, mine, page.next, step.leaves)

@@ -147,10 +147,12 @@ function bucketsOf(
 ): PlannedBucket[] {
   const { destructive, sloppyAllowed, memory } = given
   const sloppy = sloppyAllowed && random.chance(0.7)
-  const keys = (prefix: string): string[] => Array.from({ length: random.integer(2, 5) }, (_, i) => `${prefix}${i}`)
+  // Names of every kind of character: the paths that bytes take differ.
+  const keys = (prefix: string): string[] =>
+    Array.from({ length: random.integer(2, 5) }, (_, i) => `${prefix}${['', 'é', '漢'][i % 3]}${i}`)
   const buckets: PlannedBucket[] = [
     { name: 'siblings', settings: { ...DEFAULT_BUCKET, sloppy }, keys: keys('s') },
-    { name: 'lww', settings: { ...DEFAULT_BUCKET, conflict: 'lww', sloppy }, keys: keys('l') },
+    { name: 'última', settings: { ...DEFAULT_BUCKET, conflict: 'lww', sloppy }, keys: keys('l') },
   ]
   if (random.chance(0.5)) {
     const n = random.pick(destructive ? [3, 3, 5] : [1, 2, 3, 5])

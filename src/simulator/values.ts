@@ -19,7 +19,7 @@ export function valueFor(claim: ValueClaim, bytes: number): Uint8Array {
 
 /** Null: these are not the bytes of any one write. */
 export function claimOf(value: Uint8Array): ValueClaim | null {
-  const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')
+  const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')
   const end = text.indexOf('\n')
   const body = text.slice(end + 1)
   const [bucket, key, writeId] = body.split('\n')

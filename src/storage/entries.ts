@@ -193,7 +193,7 @@ function decodeEntry(reader: ByteReader): Entry {
       const { partition, bucket, key } = decodeAddress(reader)
       const received: Dot[] = []
       for (let left = reader.count(LIFE_BYTES + 1); left > 0; left--) {
-        received.push({ life: reader.hex(LIFE_BYTES), counter: reader.varint() })
+        received.push({ life: reader.life(), counter: reader.varint() })
       }
       return { type: 'record', partition, bucket, key, received, record: type === RECORD ? reader.bytes() : null }
     }

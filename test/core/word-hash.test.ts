@@ -10,11 +10,19 @@ const hashOf = (pairs: readonly (readonly [number, number])[]): string => {
 }
 
 test('is fixed: nodes of two versions compare what it says', () => {
-  expect(hashOf([])).toBe('7cefc75978cab4dd')
-  expect(hashOf([[1, 2]])).toBe('e65e82f6d135451c')
-  const hash = new WordHash(1, 2)
+  expect(hashOf([])).toBe('ef46db3751d8e999')
+  expect(hashOf([[1, 2]])).toBe('cd3d4c871ee4183a')
+  const hash = new WordHash()
   hash.addLife('a0b1c2d3e4f50617')
-  expect(hexOf(hash.finish())).toBe('ec3ab4cc6814cde7')
+  expect(hexOf(hash.finish())).toBe('41741abec2c9c869')
+})
+
+test('goes on where its place is full', () => {
+  const pairs = Array.from({ length: 400 }, (_, i) => [i, i + 1] as const)
+  const seen = new Set<string>()
+  for (let length = 0; length <= 400; length++) seen.add(hashOf(pairs.slice(0, length)))
+  for (let at = 0; at < 400; at++) seen.add(hashOf(pairs.map((pair, i) => (i === at ? [pair[0], 7777] : pair))))
+  expect(seen.size).toBe(801)
 })
 
 test('tells lists of numbers apart, small and large, by their order and their number', () => {

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import type { Arbitrary } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeAnyFrame, encodeFrame } from '../../src/protocol/codec.ts'
+import { decodeAnyFrame, decodeFrame, encodeFrame } from '../../src/protocol/codec.ts'
 import { commonFrameBytesMax, readCommonFrame, writeCommonFrame } from '../../src/protocol/common-frames.ts'
 import type { Frame } from '../../src/protocol/messages.ts'
 import { PackWriter } from '../../src/protocol/pack-writer.ts'
@@ -120,6 +120,23 @@ describe('common frames', () => {
       { numRuns: 3000 },
     )
     expect(count).toBeGreaterThan(500)
+  })
+
+  test('what one frame said is no word for the next: names beyond ASCII come out the same again and again', () => {
+    for (const bucket of ['café', 'é', 'Ã©', 'café', 'bucket']) {
+      for (const type of ['read', 'write'] as const) {
+        const basis = { bucket, key: 'k', partition: 3, membersDigest: 'é0123456789abcde', settingsVersion: 0 }
+        const request =
+          type === 'read'
+            ? ({ type, ...basis, expectDigest: null, mustInclude: null, fallback: false } as const)
+            : ({ type, ...basis, intent: 'client', view: Buffer.of(1), hintFor: null, durable: true } as const)
+        const body = encodeFrame({ type: 'request', id: 1, budgetMs: 5, time: 7, trace: null, request })
+        for (let again = 0; again < 3; again++) {
+          expect(plain(decodeFrame(body))).toEqual(plain(decodeAnyFrame(body)))
+          expect(decodeFrame(body)).toMatchObject({ request: { bucket } })
+        }
+      }
+    }
   })
 
   test('are read as by the general way, or left to it', () => {

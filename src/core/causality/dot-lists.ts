@@ -65,7 +65,7 @@ export function decodeLists(reader: ByteReader): number {
   const count = reader.count(LIFE_BYTES + 3)
   let last = 0
   for (let i = 0; i < count; i++) {
-    const life = reader.hex(LIFE_BYTES)
+    const life = reader.life()
     if (i > 0 && life <= (built.lives[i - 1] as Life)) throw new MalformedBytes('lives out of order')
     built.lives[i] = life
     last = decodeIntervals(reader, built.bounds, last)

@@ -287,7 +287,7 @@ export function decodeRecord(bytes: Uint8Array): KeyRecord {
   if (flags > (SPAN | PAST | DEAD_TAGS)) throw new MalformedBytes('unknown record flags')
   const count = reader.count(LIFE_BYTES)
   for (let i = 0; i < count; i++) {
-    const life = reader.hex(LIFE_BYTES)
+    const life = reader.life()
     if (i > 0 && life <= (decodedLives[i - 1] as Life)) throw new MalformedBytes('lives out of order')
     decodedLives[i] = life
   }

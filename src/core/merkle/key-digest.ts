@@ -11,7 +11,8 @@ export function keyDigest(
   versions: readonly { readonly dot: { readonly life: string; readonly counter: number } }[],
   deadTags: readonly { readonly id: string }[],
 ): Hash64 {
-  const digest = new WordHash(hash.hi, hash.lo)
+  const digest = new WordHash()
+  digest.add(hash.hi, hash.lo)
   digest.add(versions.length, deadTags.length)
   for (const { dot } of versions) {
     digest.addLife(dot.life)
