@@ -23,7 +23,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
     /** Operations of each kind for each process, before anything is measured. */
-    'warm-up': { type: 'string', default: '20000' },
+    'warm-up': { type: 'string', default: '50000' },
     /** Sizes of clusters. */
     nodes: { type: 'string', default: '3,5' },
     /** memory, durable, or both. */
