@@ -6,7 +6,7 @@ import { type CausalContext, EMPTY_CONTEXT, uniteContexts } from '../core/causal
 import { DotSet } from '../core/causality/dot-set.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import type { Content, Tag, Version } from '../core/causality/version.ts'
-import { type View, writeView } from '../core/causality/view.ts'
+import { writeView } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import {
@@ -37,8 +37,10 @@ import type {
   Receipt,
 } from './operations.ts'
 import { type Plan, planFor } from './plan.ts'
+import { type Attempt, type Base, readBase, type Started } from './put-base.ts'
+import { Reach } from './reach.ts'
 import { read, type ReadingParts } from './reading.ts'
-import type { OutgoingWrite } from './replicas.ts'
+import type { OutgoingWrite } from './replica-answers.ts'
 import { writeRound, type WriteRoundResult } from './write-round.ts'
 
 export interface KeyCoordinatorParts extends ReadingParts {
@@ -56,16 +58,13 @@ export interface KeyCoordinatorParts extends ReadingParts {
   readonly underWay: () => () => void
 }
 
-interface Started {
-  readonly plan: Plan
-  readonly explanation: Explanation | null
-}
-
 export class KeyCoordinator {
   readonly #parts: KeyCoordinatorParts
+  readonly #reach: Reach
 
   constructor(parts: KeyCoordinatorParts) {
     this.#parts = parts
+    this.#reach = new Reach(parts.replicas, parts.clock, parts.reachGraceMs)
   }
 
   async get(options: GetOptions): Promise<GetOutcome> {
@@ -184,35 +183,8 @@ export class KeyCoordinator {
   #startRead(options: KeyOptions): Started | Failure | Promise<Started> {
     const started = this.#start(options)
     if ('type' in started) return started
-    const reached = this.#reachEnough(started.plan, started.plan.r)
+    const reached = this.#reach.enough(started.plan, started.plan.r)
     return reached ? reached.then(() => started) : started
-  }
-
-  /** Links that are just coming up deserve a moment; with too few replicas in reach after it, nothing is sent at all. */
-  #reachEnough(plan: Plan, required: number): Promise<void> | undefined {
-    if (this.#areReachable(plan, required)) return undefined
-    const { replicas, clock, reachGraceMs } = this.#parts
-    return new Promise((resolve) => {
-      const done = (): void => {
-        stop()
-        timer.cancel()
-        resolve()
-      }
-      const timer = clock.after(Math.min(reachGraceMs, Math.max(0, plan.deadlineAt - clock.monotonic())), done)
-      const stop = replicas.onChange(() => {
-        if (this.#areReachable(plan, required)) done()
-      })
-    })
-  }
-
-  /** Whether so many of those who may answer are in reach. */
-  #areReachable(plan: Plan, required: number): boolean {
-    const { replicas } = this.#parts
-    let reachable = 0
-    for (const home of plan.homes) if (replicas.reachable(home) && ++reachable >= required) return true
-    if (plan.sloppy)
-      for (const member of plan.fallbacks) if (replicas.reachable(member) && ++reachable >= required) return true
-    return false
   }
 
   /** What a PUT supersedes, or the attempt that already is what it asks for. */
@@ -224,45 +196,7 @@ export class KeyCoordinator {
   ): Base | Promise<Base | Failure> {
     if (given !== 'latest' && precondition === undefined && tag === null)
       return { context: given ?? EMPTY_CONTEXT, attempt: null, tag }
-    return this.#readBase(started, given, precondition, tag)
-  }
-
-  async #readBase(
-    { plan, explanation }: Started,
-    given: CausalContext | 'latest' | undefined,
-    precondition: Precondition | undefined,
-    tag: Tag | null,
-  ): Promise<Base | Failure> {
-    const context = given === 'latest' || given === undefined ? EMPTY_CONTEXT : given
-    await this.#reachEnough(plan, plan.w)
-    // A client that saw an earlier attempt of this very write: what became of it must be known before there is another one.
-    const isRetry = context.tags.some((seen) => seen.id === tag?.id)
-    const mustRead = given === 'latest' || precondition !== undefined
-    const found = await read(this.#parts, plan, null, explanation)
-    if (found.type !== 'read') {
-      // Without a majority in reach an idempotent write still goes out: its tag makes the attempts one when they meet.
-      return mustRead || isRetry ? found : { context, attempt: null, tag }
-    }
-    if (tag !== null) {
-      const twin = found.view.versions.find((version) => version.tag?.id === tag.id)
-      if (twin?.tag && twin.tag.fingerprint !== tag.fingerprint)
-        return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
-      if (twin) return { context, attempt: { version: twin, view: found.view, intent: 'repair' }, tag }
-      // Superseded already: the attempt says so itself, or a home that has not heard of it yet would take it for news.
-      const dead = found.view.deadTags.find(({ id }) => id === tag.id)
-      if (dead) return { context: uniteContexts(context, { ...EMPTY_CONTEXT, tags: [dead] }), attempt: null, tag }
-    }
-    // Under its own tag, a write that supersedes an earlier attempt would die with it.
-    if (!mustRead) return { context, attempt: null, tag: isRetry ? null : tag }
-    const versions = shown(found)
-    if (preconditionFails(precondition, versions)) {
-      return {
-        type: 'precondition-failed',
-        etag: versions.length ? entityTag(versions) : null,
-        ...nothingDone(plan, plan.w),
-      }
-    }
-    return { context: contextOf(found.view), attempt: null, tag }
+    return readBase(this.#parts, started, { given, precondition, tag }, this.#reach)
   }
 
   #mint(
@@ -328,10 +262,10 @@ export class KeyCoordinator {
       intent: attempt.intent,
       durable: plan.settings.durability === 'durable',
     }
-    const reached = this.#reachEnough(plan, plan.w)
+    const reached = this.#reach.enough(plan, plan.w)
     if (reached) await reached
     // Too few in reach even now: better said at once, with nothing sent, than left half done.
-    const hopeless = reached !== undefined && !this.#areReachable(plan, plan.w)
+    const hopeless = reached !== undefined && !this.#reach.isEnough(plan, plan.w)
     const terms = {
       homes: plan.homes,
       fallbacks: plan.fallbacks,
@@ -371,16 +305,4 @@ const ROUNDS_MAX = 3
 /** Lost after a round that was met: whatever the last replies said, the write is somewhere. */
 function unknown({ counts }: WriteRoundResult['verdict']): WriteRoundResult['verdict'] {
   return { state: 'lost', counts, outcome: 'unknown', reason: null, reasons: [] }
-}
-
-interface Base {
-  readonly context: CausalContext
-  readonly attempt: Attempt | null
-  readonly tag: Tag | null
-}
-
-interface Attempt {
-  readonly version: Version
-  readonly view: View
-  readonly intent: 'client' | 'repair'
 }

@@ -18,7 +18,8 @@ import type { Clock, Timer } from '../ports/clock.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
 import type { KeyName } from '../replica/replica.ts'
 import type { Explanation } from './explanation.ts'
-import { expectation, type ReadAnswer, type ReadQuestion, type Replicas } from './replicas.ts'
+import { expectation, type ReadAnswer, type ReadQuestion } from './replica-answers.ts'
+import type { Replicas } from './replicas.ts'
 
 export interface ReadRoundTerms {
   readonly self: string

@@ -16,7 +16,8 @@ import type { Explanation } from './explanation.ts'
 import type { Failure, Guarantee } from './operations.ts'
 import { type Plan, receiptOf } from './plan.ts'
 import { readRound, type ReadRoundResult } from './read-round.ts'
-import type { Replicas, WriteAnswer } from './replicas.ts'
+import type { WriteAnswer } from './replica-answers.ts'
+import type { Replicas } from './replicas.ts'
 
 export interface ReadingParts {
   readonly replicas: Replicas

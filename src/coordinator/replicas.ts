@@ -1,69 +1,31 @@
 // Asks one replica, wherever it is: this node's own through its door, another's over its link. Decides what an answer is worth: one
 // from a storage that has been replaced is void. Knows nothing of quorums. Invariant: never rejects; every outcome is an answer.
 
-import type { Dot } from '../core/causality/dot.ts'
-import { ByteReader, ByteWriter, MalformedBytes } from '../core/bytes.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
+import { encodeDotSet } from '../core/causality/dot-set-bytes.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
-import { decodeView, encodeView, type View } from '../core/causality/view.ts'
-import { viewDigest } from '../core/causality/view-digest.ts'
+import { encodeView, type View } from '../core/causality/view.ts'
 import { type Directory, UNSETTLED } from '../core/membership/directory.ts'
-import { QuorateError } from '../errors.ts'
 import type { Peers } from '../link/peers.ts'
-import type { ReadReply, ReadRequest, RefusalReason, WriteReply, WriteRequest } from '../protocol/messages.ts'
+import type { ReadRequest, RefusalReason, WriteRequest } from '../protocol/messages.ts'
 import type { Basis, LookResult, ReplicaService } from '../replica/replica-service.ts'
-import type { KeyName, WriteResult } from '../replica/replica.ts'
-
-export interface OutgoingWrite {
-  readonly name: KeyName
-  readonly view: View
-  readonly intent: 'client' | 'repair' | 'handoff'
-  /** Wait for the sync before acknowledging. */
-  readonly durable: boolean
-}
-
-export type WriteAnswer =
-  | {
-      readonly type: 'written'
-      readonly stored: boolean
-      readonly durable: boolean
-      readonly heldLive: boolean
-      readonly siblings: number
-      readonly context: DotSet | null
-      readonly refused: readonly Dot[]
-      readonly filling: boolean
-    }
-  | { readonly type: 'hinted'; readonly durable: boolean }
-  | { readonly type: 'refused'; readonly reason: RefusalReason }
-  /** It may have been received. */
-  | { readonly type: 'failed' }
-  /** Nothing was sent. */
-  | { readonly type: 'unreachable' }
-
-export type ReadAnswer =
-  | {
-      readonly type: 'answered'
-      /** Null: nothing is known of the key there. */
-      readonly view: View | null
-      /** The digest was the expected one; then `view` is the caller's own. */
-      readonly same: boolean
-      /** The part of the required context that it does not know. */
-      readonly missing: DotSet
-      readonly filling: boolean
-      /** A hybrid time that the replica knows. */
-      readonly time: HybridTime
-    }
-  | { readonly type: 'refused'; readonly reason: RefusalReason }
-  | { readonly type: 'failed' }
-  | { readonly type: 'unreachable' }
-
-export interface ReadQuestion {
-  readonly name: KeyName
-  readonly fallback: boolean
-  /** What the caller already holds: an equal answer comes back as `same`. */
-  readonly expect: { readonly view: View | null; readonly digest: string } | null
-  readonly mustInclude: DotSet | null
-}
+import type { KeyName } from '../replica/replica.ts'
+import {
+  failWith,
+  isStale,
+  type Loss,
+  lossOf,
+  NOTHING_MISSING,
+  orLoss,
+  type OutgoingWrite,
+  type ReadAnswer,
+  type ReadQuestion,
+  readThere,
+  type Refused,
+  type WriteAnswer,
+  writtenHere,
+  writtenThere,
+} from './replica-answers.ts'
 
 /** Brings the two sides' member tables or bucket settings together; cluster/ does it. */
 export interface Corrections {
@@ -270,104 +232,4 @@ export class Replicas {
     if (last?.membersDigest === membersDigest && last.settingsVersion === settingsVersion) return last
     return (this.#lastBasis = { membersDigest, settingsVersion })
   }
-}
-
-type Refused = { readonly type: 'refused'; readonly reason: RefusalReason }
-type Loss = { readonly type: 'failed' } | { readonly type: 'unreachable' } | Refused
-
-/** What a failure means for the one who asked. */
-function lossOf(error: unknown): Loss {
-  // What a peer garbled may still have been received.
-  if (error instanceof MalformedBytes) return { type: 'failed' }
-  // No operating failure but a broken invariant: a rejection that nobody takes stops the process, wherever this was called from.
-  if (!(error instanceof QuorateError)) {
-    void Promise.reject(error)
-    return { type: 'failed' }
-  }
-  return error.code === 'unreachable' || error.code === 'overloaded' ? { type: 'unreachable' } : { type: 'failed' }
-}
-
-function failWith(take: (loss: Loss) => void): (error: unknown) => void {
-  return (error) => take(lossOf(error))
-}
-
-/** What `make` makes, or what its failure means. */
-function orLoss<A>(make: () => A): A | Loss {
-  try {
-    return make()
-  } catch (error) {
-    return lossOf(error)
-  }
-}
-
-function isStale(answer: WriteAnswer | ReadAnswer): boolean {
-  return answer.type === 'refused' && (answer.reason === 'stale-members' || answer.reason === 'stale-settings')
-}
-
-function writtenHere(result: WriteResult | Loss): WriteAnswer {
-  if (result.type !== 'written') return result
-  const { durable, heldLive, siblings, context, refused, filling } = result
-  return {
-    type: 'written',
-    stored: result.outcome === 'stored',
-    durable,
-    heldLive,
-    siblings,
-    context,
-    refused,
-    filling,
-  }
-}
-
-// Shared, since answers are never changed.
-const NOTHING_MISSING: DotSet = DotSet.empty()
-const NO_DOTS: readonly Dot[] = []
-
-/** Of the versions that were sent; what else a peer names means nothing here. */
-function dotsAmong(view: View, named: DotSet): Dot[] {
-  return view.versions.map(({ dot }) => dot).filter((dot) => named.has(dot))
-}
-
-function writtenThere({ view }: OutgoingWrite, reply: WriteReply): WriteAnswer {
-  if (reply.outcome === 'hinted') return { type: 'hinted', durable: reply.durable }
-  return {
-    type: 'written',
-    stored: reply.outcome === 'stored',
-    durable: reply.durable,
-    heldLive: reply.heldLive,
-    siblings: reply.siblings,
-    context: reply.context && decodeDotSet(reply.context),
-    refused: reply.refusedDots ? dotsAmong(view, decodeDotSet(reply.refusedDots)) : NO_DOTS,
-    filling: reply.filling,
-  }
-}
-
-function readThere(expect: ReadQuestion['expect'], reply: ReadReply, time: HybridTime): ReadAnswer {
-  const same = expect !== null && reply.view === null && reply.digest === expect.digest
-  return {
-    type: 'answered',
-    view: same ? expect.view : reply.view && decodeView(reply.view),
-    same,
-    missing: reply.missing ? decodeDotSet(reply.missing) : NOTHING_MISSING,
-    filling: reply.filling,
-    // Its own word: a time that was too far ahead for it was told, but not taken over.
-    time,
-  }
-}
-
-export function encodeDotSet(set: DotSet): Buffer {
-  const writer = new ByteWriter(64)
-  set.encode(writer)
-  return writer.finish()
-}
-
-export function decodeDotSet(bytes: Uint8Array): DotSet {
-  const reader = new ByteReader(bytes)
-  const set = DotSet.decode(reader)
-  reader.end()
-  return set
-}
-
-export function expectation(view: View | null): { readonly view: View | null; readonly digest: string } {
-  return { view, digest: viewDigest(view) }
 }

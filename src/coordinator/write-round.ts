@@ -15,7 +15,8 @@ import {
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
 import type { Explanation } from './explanation.ts'
-import type { OutgoingWrite, Replicas, WriteAnswer } from './replicas.ts'
+import type { OutgoingWrite, WriteAnswer } from './replica-answers.ts'
+import type { Replicas } from './replicas.ts'
 
 export interface WriteRoundTerms {
   readonly homes: readonly string[]

@@ -1,15 +1,15 @@
 // How a node answers its peers: each request goes to the room that owns it, and what comes from outside is decoded here, where a
 // malformed field becomes a refusal to talk, never a crash. Decides nothing else.
 
-import { ByteReader, MalformedBytes } from '../core/bytes.ts'
+import { MalformedBytes } from '../core/bytes.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
+import { decodeDotSet, encodeDotSet } from '../core/causality/dot-set-bytes.ts'
 import { decodeView, encodeView, type View } from '../core/causality/view.ts'
 import { viewDigest } from '../core/causality/view-digest.ts'
 import { QuorateError } from '../errors.ts'
 import type { BucketRegistry } from '../cluster/bucket-registry.ts'
 import type { Membership } from '../cluster/membership.ts'
 import { decodeTable } from '../cluster/tables.ts'
-import { encodeDotSet } from '../coordinator/replicas.ts'
 import type { RequestHandler } from '../link/peers.ts'
 import type {
   ReadReply,
@@ -172,11 +172,4 @@ function refusalFor(error: unknown): Refusal {
 
 function refusal(reason: RefusalReason): Refusal {
   return { type: 'refused', reason, correction: null }
-}
-
-function decodeDotSet(bytes: Uint8Array): DotSet {
-  const reader = new ByteReader(bytes)
-  const set = DotSet.decode(reader)
-  reader.end()
-  return set
 }

@@ -13,7 +13,8 @@ import { DotMint } from '../coordinator/dot-mint.ts'
 import { KeyCoordinator, type KeyCoordinatorParts } from '../coordinator/key-coordinator.ts'
 import { list } from '../coordinator/listing.ts'
 import type { Coordinator } from '../coordinator/operations.ts'
-import { Replicas, type WriteAnswer } from '../coordinator/replicas.ts'
+import type { WriteAnswer } from '../coordinator/replica-answers.ts'
+import { Replicas } from '../coordinator/replicas.ts'
 import { PeerLinks } from '../link/links.ts'
 import { PROTOCOL_VERSION } from '../protocol/messages.ts'
 import { AntiEntropy } from '../repair/anti-entropy.ts'
@@ -103,9 +104,10 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
   }
   let current: Directory | null = null
   const directory = (): Directory | null => {
+    if (current !== null) return current
     const { table, ring } = membership
     if (!table || !ring) return null
-    current ??= {
+    current = {
       self: name,
       clusterId: table.clusterId,
       ring,

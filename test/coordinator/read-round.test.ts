@@ -3,7 +3,8 @@
 import { expect, test } from 'vitest'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
 import { readRound } from '../../src/coordinator/read-round.ts'
-import type { ReadAnswer, Replicas } from '../../src/coordinator/replicas.ts'
+import type { ReadAnswer } from '../../src/coordinator/replica-answers.ts'
+import type { Replicas } from '../../src/coordinator/replicas.ts'
 import { SimulatedProcess } from '../../src/simulator/simulated-process.ts'
 import { VirtualTime } from '../../src/simulator/virtual-clock.ts'
 

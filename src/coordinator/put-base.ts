@@ -1,0 +1,76 @@
+// What a PUT stands on where that must be read first: under `latest`, a precondition or an idempotency key. Decides which context it
+// supersedes, or which earlier attempt it already is. Never writes. Invariant: no attempt supersedes another attempt of the same write.
+
+import { type CausalContext, EMPTY_CONTEXT, uniteContexts } from '../core/causality/context-token.ts'
+import type { Tag, Version } from '../core/causality/version.ts'
+import type { View } from '../core/causality/view.ts'
+import { entityTag } from '../core/causality/view-digest.ts'
+import { contextOf, nothingDone, preconditionFails, shown } from './answers.ts'
+import type { Explanation } from './explanation.ts'
+import type { Failure, Precondition } from './operations.ts'
+import type { Plan } from './plan.ts'
+import type { Reach } from './reach.ts'
+import { read, type ReadingParts } from './reading.ts'
+
+export interface Started {
+  readonly plan: Plan
+  readonly explanation: Explanation | null
+}
+
+/** One version on its way to the replicas. */
+export interface Attempt {
+  readonly version: Version
+  readonly view: View
+  readonly intent: 'client' | 'repair'
+}
+
+export interface Base {
+  readonly context: CausalContext
+  /** Not null: the write was made before; what remains is to bring it to enough replicas. */
+  readonly attempt: Attempt | null
+  readonly tag: Tag | null
+}
+
+export interface AskedOf {
+  readonly given: CausalContext | 'latest' | undefined
+  readonly precondition: Precondition | undefined
+  readonly tag: Tag | null
+}
+
+export async function readBase(
+  parts: ReadingParts,
+  { plan, explanation }: Started,
+  { given, precondition, tag }: AskedOf,
+  reach: Reach,
+): Promise<Base | Failure> {
+  const context = given === 'latest' || given === undefined ? EMPTY_CONTEXT : given
+  await reach.enough(plan, plan.w)
+  // A client that saw an earlier attempt of this very write: what became of it must be known before there is another one.
+  const isRetry = context.tags.some((seen) => seen.id === tag?.id)
+  const mustRead = given === 'latest' || precondition !== undefined
+  const found = await read(parts, plan, null, explanation)
+  if (found.type !== 'read') {
+    // Without a majority in reach an idempotent write still goes out: its tag makes the attempts one when they meet.
+    return mustRead || isRetry ? found : { context, attempt: null, tag }
+  }
+  if (tag !== null) {
+    const twin = found.view.versions.find((version) => version.tag?.id === tag.id)
+    if (twin?.tag && twin.tag.fingerprint !== tag.fingerprint)
+      return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
+    if (twin) return { context, attempt: { version: twin, view: found.view, intent: 'repair' }, tag }
+    // Superseded already: the attempt says so itself, or a home that has not heard of it yet would take it for news.
+    const dead = found.view.deadTags.find(({ id }) => id === tag.id)
+    if (dead) return { context: uniteContexts(context, { ...EMPTY_CONTEXT, tags: [dead] }), attempt: null, tag }
+  }
+  // Under its own tag, a write that supersedes an earlier attempt would die with it.
+  if (!mustRead) return { context, attempt: null, tag: isRetry ? null : tag }
+  const versions = shown(found)
+  if (preconditionFails(precondition, versions)) {
+    return {
+      type: 'precondition-failed',
+      etag: versions.length ? entityTag(versions) : null,
+      ...nothingDone(plan, plan.w),
+    }
+  }
+  return { context: contextOf(found.view), attempt: null, tag }
+}
