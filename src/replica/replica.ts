@@ -4,7 +4,7 @@
 
 import type { Dot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
-import { type HybridClock, hybridFromMs, type HybridTime, msFromHybrid } from '../core/causality/hybrid-clock.ts'
+import { type HybridClock, msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import {
   collect,
   contextOf,
@@ -29,13 +29,7 @@ import type { MemtableEntry } from '../storage/memtable.ts'
 import type { Lsn, Storage } from '../storage/storage.ts'
 import type { Filling } from './filling.ts'
 import type { PartitionIndexes } from './partition-index.ts'
-
-export interface ReplicaLimits {
-  readonly siblingsMax: number
-  readonly siblingBytesMax: number
-  /** How far a stamp may be ahead of this node's time; also how far clocks may be apart. Milliseconds. */
-  readonly clockBoundMs: number
-}
+import { reasonToRefuse, type ReplicaLimits } from './write-limits.ts'
 
 export interface KeyName {
   readonly partition: PartitionId
@@ -119,7 +113,7 @@ export class Replica {
     const time = this.#hybrid.read(wallMs)
     const nowMs = msFromHybrid(time)
     if (options.intent === 'client') {
-      const reason = this.#reasonToRefuse(before, merged, view, wallMs, time)
+      const reason = reasonToRefuse(this.#limits, this.#storage.isFull, { before, merged, view }, { wallMs, time })
       if (reason) return { type: 'refused', reason }
     }
     const heldLive = before !== undefined && holdsLiveBeside(before, view, nowMs)
@@ -140,32 +134,6 @@ export class Replica {
       filling,
     }
     return options.durable && !this.#storage.isSynced(lsn) ? this.#storage.synced(lsn).then(() => result) : result
-  }
-
-  #reasonToRefuse(
-    before: KeyRecord | undefined,
-    merged: Merged,
-    view: View,
-    wallMs: number,
-    time: HybridTime,
-  ): RefusalReason | null {
-    if (!merged.stored) return null
-    if (this.#storage.isFull && view.versions.some((v) => v.content !== null)) return 'storage-full'
-    const latest = Math.max(hybridFromMs(wallMs + this.#limits.clockBoundMs), time)
-    for (const { stamp } of view.versions) if (stamp > latest) return 'clock-ahead'
-    for (const { tag } of view.versions) {
-      if (tag && before?.versions.some((v) => v.tag?.id === tag.id && v.tag.fingerprint !== tag.fingerprint)) {
-        return 'idempotency-mismatch'
-      }
-    }
-    const after = merged.record?.versions ?? NO_VERSIONS
-    if (after.length <= (before?.versions.length ?? 0)) return null
-    if (withoutTwins(after).length > this.#limits.siblingsMax) return 'too-many-siblings'
-    const size = after.reduce((sum, v) => sum + (v.content?.bytes.length ?? 0), 0)
-    if (after.length > 1 && size > this.#limits.siblingBytesMax) return 'too-many-siblings'
-    const nowMs = msFromHybrid(time)
-    // Deletions and expired versions are siblings too until they are collected; they are small, but not without end.
-    return after.filter((v) => !isLive(v, nowMs)).length > 4 * this.#limits.siblingsMax ? 'too-many-siblings' : null
   }
 
   /** What this replica knows of a key, once that is synced (a crash must not take back what was told). */

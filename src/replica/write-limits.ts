@@ -1,0 +1,49 @@
+// Why a replica refuses a client's write: what would make its key, or its clock, too large for everybody. Pure; decides nothing about
+// writes that heal. Invariant: what is known here already is never refused, nor is a deletion for lack of room.
+
+import { hybridFromMs, type HybridTime, msFromHybrid } from '../core/causality/hybrid-clock.ts'
+import type { KeyRecord, Merged } from '../core/causality/record.ts'
+import { isLive, type Version } from '../core/causality/version.ts'
+import { type View, withoutTwins } from '../core/causality/view.ts'
+import type { RefusalReason } from '../protocol/messages.ts'
+
+export interface ReplicaLimits {
+  readonly siblingsMax: number
+  readonly siblingBytesMax: number
+  /** How far a stamp may be ahead of this node's time; also how far clocks may be apart. Milliseconds. */
+  readonly clockBoundMs: number
+}
+
+/** What would become of the record. */
+export interface Proposed {
+  readonly before: KeyRecord | undefined
+  readonly merged: Merged
+  readonly view: View
+}
+
+export function reasonToRefuse(
+  limits: ReplicaLimits,
+  isFull: boolean,
+  { before, merged, view }: Proposed,
+  { wallMs, time }: { readonly wallMs: number; readonly time: HybridTime },
+): RefusalReason | null {
+  if (!merged.stored) return null
+  if (isFull && view.versions.some((v) => v.content !== null)) return 'storage-full'
+  const latest = Math.max(hybridFromMs(wallMs + limits.clockBoundMs), time)
+  for (const { stamp } of view.versions) if (stamp > latest) return 'clock-ahead'
+  for (const { tag } of view.versions) {
+    if (tag && before?.versions.some((v) => v.tag?.id === tag.id && v.tag.fingerprint !== tag.fingerprint)) {
+      return 'idempotency-mismatch'
+    }
+  }
+  const after = merged.record?.versions ?? NO_VERSIONS
+  if (after.length <= (before?.versions.length ?? 0)) return null
+  if (withoutTwins(after).length > limits.siblingsMax) return 'too-many-siblings'
+  const size = after.reduce((sum, v) => sum + (v.content?.bytes.length ?? 0), 0)
+  if (after.length > 1 && size > limits.siblingBytesMax) return 'too-many-siblings'
+  const nowMs = msFromHybrid(time)
+  // Deletions and expired versions are siblings too until they are collected; they are small, but not without end.
+  return after.filter((v) => !isLive(v, nowMs)).length > 4 * limits.siblingsMax ? 'too-many-siblings' : null
+}
+
+const NO_VERSIONS: readonly Version[] = []
