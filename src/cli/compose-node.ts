@@ -20,12 +20,20 @@ export interface ComposedNode {
   readonly clientAddress: string
   /** Resolves once it serves; rejects with a QuorateError when the cluster refuses it. */
   start(): Promise<void>
-  /** Not ready any more; resolves when what was begun is done, or the deadline has passed. */
-  drain(deadlineMs: number): Promise<void>
+  /**
+   * Not ready any more, lets what was begun finish, closes connections and storage: all of it within `deadlineMs`, if the disk can.
+   * False: not all was finished.
+   */
+  drain(deadlineMs: number): Promise<boolean>
   /** Gives back ports and files. */
   stop(): Promise<void>
   onFatal(listener: (error: Error) => void): void
 }
+
+/** At the end of a drain: to settle rounds, send their answers, sync. Never more than half of all the time there is. */
+const CLOSING_MS = 1000
+/** For answers that are on their way when a node stops. */
+const LAST_ANSWERS_MS = 500
 
 const WILDCARDS = ['0.0.0.0', '::', '[::]']
 
@@ -56,17 +64,22 @@ export async function composeNode({ settings }: Configuration, version: string):
     const limits = { valueBytesMax: settings.valueBytesMax }
     const http = await createHttpServer({ node, host: settings.host, port, logger, limits })
     let closed: Promise<void> | null = null
-    const closeHttp = (): Promise<void> => (closed ??= http.close())
+    const closeHttp = (withinMs: number): Promise<void> => (closed ??= http.close(withinMs))
     return {
       clientAddress: http.address.replace(/^http:\/\//, ''),
       start: () => node.start(),
       async drain(deadlineMs) {
-        // The node first turns unready and finishes; only then are connections closed.
-        await node.drain(deadlineMs)
-        await closeHttp()
+        const closingMs = Math.min(CLOSING_MS, deadlineMs / 2)
+        const requestsEndAt = performance.now() + deadlineMs - closingMs
+        node.finish()
+        const isFinished = await http.finish(deadlineMs - closingMs)
+        // Clients may have left while their writes go on. Rounds that have no more time are settled by this: then they have an answer.
+        await node.drain(Math.max(0, requestsEndAt - performance.now()))
+        await closeHttp(closingMs / 2)
+        return isFinished
       },
       async stop() {
-        await closeHttp()
+        await closeHttp(LAST_ANSWERS_MS)
         await node.stop()
         await disk?.close()
       },

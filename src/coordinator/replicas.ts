@@ -1,7 +1,7 @@
 // Asks one replica, wherever it is: this node's own through its door, another's over its link. Decides what an answer is worth: one
 // from a storage that has been replaced is void. Knows nothing of quorums. Invariant: never rejects; every outcome is an answer.
 
-import { DotSet } from '../core/causality/dot-set.ts'
+import type { DotSet } from '../core/causality/dot-set.ts'
 import { encodeDotSet } from '../core/causality/dot-set-bytes.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
 import { encodeView, type View } from '../core/causality/view.ts'

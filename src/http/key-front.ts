@@ -24,7 +24,7 @@ export class KeyFront {
     this.#options = options
   }
 
-  /** From now on fastify takes all: it says in its answers that the connections are closing. */
+  /** From now on fastify takes all: what comes is refused, or is no hurry. */
   close(): void {
     this.#isOpen = false
   }

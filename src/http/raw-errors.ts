@@ -2,8 +2,9 @@
 // routes. Invariant: such an answer is never written where it would be read as the answer to an earlier request whose body was
 // complete, because that request may have been carried out.
 
-import { IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { currentOf } from './connections.ts'
 import { problemBody, PROBLEM_TYPE, PROBLEMS, type Problem } from './problems.ts'
 
 export function problemOfParserError(code: string | undefined): Problem {
@@ -28,15 +29,14 @@ export function answerParserError(error: Error, socket: Socket): void {
     socket.destroy()
     return
   }
-  // The answer that this connection is occupied with, if any. Node keeps it there; it has no public name.
-  const current: unknown = Reflect.get(socket, '_httpMessage')
-  if (current instanceof ServerResponse && isComplete(current.req)) {
+  const current = currentOf(socket)
+  if (current !== null && isComplete(current.req)) {
     current.shouldKeepAlive = false
     if (current.writableFinished) socket.destroySoon()
     else current.once('close', () => socket.destroySoon())
     return
   }
-  if (current instanceof ServerResponse && current.headersSent) {
+  if (current?.headersSent) {
     socket.destroy()
     return
   }

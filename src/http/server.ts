@@ -1,12 +1,14 @@
 // Listens on the client port. Decides what a listening server needs beyond its routes: Expect, address, an orderly end. Knows
-// nothing of routes. Invariant: `close` answers what is in flight and takes nothing new.
+// nothing of routes. Invariant: what had begun when it was told to end is answered if it is complete in time; all else is told to go.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import type { NodeApi } from '../node/api.ts'
 import { buildFrontedApp } from './app.ts'
+import { Connections } from './connections.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { problemBody, PROBLEM_TYPE, PROBLEMS } from './problems.ts'
+import { ValueRequest } from './value-request.ts'
 
 export interface HttpServerOptions {
   readonly node: NodeApi
@@ -22,14 +24,28 @@ export interface HttpServer {
   /** Where it listens: `http://host:port`. */
   readonly address: string
   readonly port: number
-  close(): Promise<void>
+  /**
+   * From now on each answer ends its connection, and requests that come count as late. Resolves when all connections that were open
+   * have ended, or with false after `withinMs`. Whoever connects anew is still answered: it may want to hear that this node is not ready.
+   */
+  finish(withinMs: number): Promise<boolean>
+  /** Listens no longer; lets what has begun finish for at most `withinMs`, then cuts it off. */
+  close(withinMs?: number): Promise<void>
 }
 
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { node, host, port, logger } = options
   const limits: HttpLimits = { ...HTTP_LIMITS, ...options.limits }
   const { app, front } = await buildFrontedApp({ node, logger, limits })
-  putBefore(app.server, (request, response) => front.take(request, response))
+  const connections = new Connections(app.server)
+  let isEnding = false
+  putBefore(app.server, (request, response) => {
+    if (isEnding) {
+      response.shouldKeepAlive = false
+      if (request instanceof ValueRequest) request.isLate = true
+    }
+    return front.take(request, response)
+  })
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     // A client that waits to be asked for too large a body is answered without having sent it; nothing may follow then.
     if (Number(request.headers['content-length'] ?? 0) > limits.valueBytesMax) response.shouldKeepAlive = false
@@ -37,6 +53,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     app.server.emit('request', request, response)
   })
   app.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    if (isEnding) response.shouldKeepAlive = false
     const body = problemBody({ code: 'expectation-failed', detail: 'only 100-continue can be expected' })
     response.writeHead(PROBLEMS['expectation-failed'].status, {
       'cache-control': 'no-store',
@@ -45,6 +62,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     })
     response.end(body)
   })
+  const finish = (withinMs: number): Promise<boolean> => {
+    isEnding = true
+    front.close()
+    return connections.end(withinMs)
+  }
   await app.listen({ host, port })
   const bound = app.server.address()
   const boundPort = typeof bound === 'object' && bound !== null ? bound.port : port
@@ -52,9 +74,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   return {
     address: `http://${shownHost}:${boundPort}`,
     port: boundPort,
-    close: async () => {
-      front.close()
-      await app.close()
+    finish,
+    close: async (withinMs = limits.requestTimeoutMs) => {
+      await finish(withinMs)
+      const closed = app.close()
+      connections.cut()
+      await closed
     },
   }
 }

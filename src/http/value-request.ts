@@ -9,6 +9,8 @@ interface Endable {
 }
 
 export class ValueRequest extends IncomingMessage {
+  /** Its head came when the server had been told to end. */
+  isLate = false
   #take: ((chunk: Buffer) => void) | null = null
 
   /** Must be called as soon as the request is there, before its body. Whoever takes bounds what comes: nothing holds the client back. */

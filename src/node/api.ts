@@ -89,6 +89,11 @@ export interface DevLinks {
   readonly dropRate: number
 }
 
+export type Readiness =
+  | { readonly ready: true }
+  /** `finishes`: it is about to end, and takes what its clients had begun before. */
+  | { readonly ready: false; readonly reason: string; readonly finishes?: boolean }
+
 export interface NodeApi {
   readonly name: string
   readonly version: string
@@ -97,7 +102,7 @@ export interface NodeApi {
   readonly clusterId: string | null
   readonly sealer: Sealer
   /** Serving: it has joined, is not draining, its clock and disk are fine. Otherwise why not, in words. */
-  readiness(): { readonly ready: true } | { readonly ready: false; readonly reason: string }
+  readiness(): Readiness
   listBuckets(): readonly { readonly name: string; readonly settings: BucketSettings; readonly configured: boolean }[]
   getBucket(bucket: string): { readonly settings: BucketSettings; readonly configured: boolean }
   putBucket(bucket: string, changes: Partial<BucketSettings>): Promise<BucketOutcome>

@@ -17,6 +17,7 @@ import type {
   HintStatus,
   KeyPlacement,
   NodeApi,
+  Readiness,
   RepairStatus,
   RingStatus,
 } from './api.ts'
@@ -26,6 +27,8 @@ import type { NodeOptions } from './options.ts'
 import { createSealer } from './sealer.ts'
 import { clusterStatus, hintStatus, keyPlacement, ringStatus } from './status.ts'
 import { bucketDefaults, type Lifecycle, openRooms, type Rooms, TIME_AHEAD_BOUNDS } from './rooms.ts'
+
+const SHUTTING_DOWN = 'this node is shutting down'
 
 export class QuorateNode implements NodeApi {
   readonly name: string
@@ -39,7 +42,7 @@ export class QuorateNode implements NodeApi {
   /** From a write's acknowledgement to its last home's, hints included. */
   readonly #toLastHome = new LatencyRecorder()
   #rooms: Rooms | null = null
-  #state: 'starting' | 'serving' | 'draining' | 'stopped' = 'starting'
+  #state: 'starting' | 'serving' | 'finishing' | 'draining' | 'stopped' = 'starting'
   #failure: QuorateError | null = null
   #inFlight = 0
   #stopping: Promise<void> | null = null
@@ -95,11 +98,16 @@ export class QuorateNode implements NodeApi {
     logger.info({ filling: filling.isActive, keys: storage.memtable.totalKeys }, 'serving')
   }
 
-  /** Stops taking requests, lets those under way finish, syncs. At most `deadlineMs`. */
+  /** Says that it is not ready any more; what is asked of it all the same is still carried out (a request of which half is there). */
+  finish(): void {
+    if (this.#state === 'serving') this.#state = 'finishing'
+  }
+
+  /** Stops taking requests, lets those under way finish for at most `deadlineMs`, syncs. */
   async drain(deadlineMs: number): Promise<void> {
     const { clock } = this.#options
     const deadline = clock.monotonic() + deadlineMs
-    if (this.#state === 'serving') this.#state = 'draining'
+    if (this.#state === 'serving' || this.#state === 'finishing') this.#state = 'draining'
     while (this.#inFlight > 0 && clock.monotonic() < deadline) await sleep(clock, 10)
     await this.stop()
   }
@@ -124,7 +132,7 @@ export class QuorateNode implements NodeApi {
       clockWatch: this.#clockWatch,
       background: this.#background,
       toLastHome: this.#toLastHome,
-      serving: () => (this.#state === 'serving' || this.#state === 'draining') && this.#failure === null,
+      serving: () => this.#state !== 'starting' && this.#state !== 'stopped' && this.#failure === null,
       notServing: () => this.#whyNotServing(),
       fail: (error) => this.#fail(error),
       counted: (work) => {
@@ -153,7 +161,7 @@ export class QuorateNode implements NodeApi {
 
   #whyNotServing(): string | null {
     if (this.#failure) return this.#failure.message
-    if (this.#state === 'draining' || this.#state === 'stopped') return 'this node is shutting down'
+    if (this.#state === 'draining' || this.#state === 'stopped') return SHUTTING_DOWN
     if (this.#state === 'starting') return this.#rooms?.membership.waitingFor ?? 'starting'
     if (this.#clockWatch.isOff)
       return `this node's clock is ${Math.round(this.#clockWatch.greatestOffsetMs)} ms away from its peers'`
@@ -175,9 +183,10 @@ export class QuorateNode implements NodeApi {
     return this.#rooms
   }
 
-  readiness(): { readonly ready: true } | { readonly ready: false; readonly reason: string } {
+  readiness(): Readiness {
     const reason = this.#whyNotServing()
-    return reason === null ? { ready: true } : { ready: false, reason }
+    if (reason !== null) return { ready: false, reason }
+    return this.#state === 'finishing' ? { ready: false, reason: SHUTTING_DOWN, finishes: true } : { ready: true }
   }
 
   nowMs(): number {

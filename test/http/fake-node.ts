@@ -22,7 +22,7 @@ import type {
   PutOutcome,
   Receipt,
 } from '../../src/coordinator/operations.ts'
-import type { BucketOutcome, DevLinks, KeyPlacement, NodeApi, RepairStatus } from '../../src/node/api.ts'
+import type { BucketOutcome, DevLinks, KeyPlacement, NodeApi, Readiness, RepairStatus } from '../../src/node/api.ts'
 
 const LIFE = '0123456789abcdef'
 const NAMES = ['node-0', 'node-1', 'node-2']
@@ -39,7 +39,7 @@ export class FakeNode implements NodeApi, Coordinator {
   readonly version = '0.1.0-test'
   readonly coordinator: Coordinator = this
   clusterId: string | null = CLUSTER
-  ready: { readonly ready: true } | { readonly ready: false; readonly reason: string } = { ready: true }
+  ready: Readiness = { ready: true }
   now: number = Date.UTC(2030, 0, 2, 3, 4, 5, 678)
   /** When set, the next operations answer with it. */
   nextGet: GetOutcome | null = null
@@ -246,7 +246,7 @@ export class FakeNode implements NodeApi, Coordinator {
     return Promise.resolve({ type: 'page', keys, cursor: more ? String(start + keys.length) : null, more })
   }
 
-  readiness(): { readonly ready: true } | { readonly ready: false; readonly reason: string } {
+  readiness(): Readiness {
     return this.ready
   }
 

@@ -1,5 +1,5 @@
 // `quorate start`: runs one node until it is told to stop, or cannot go on. Decides when to say ready and how to end.
-// Invariant: says `ready` once, when it serves; a signal ends it with status 0 after what was begun is done.
+// Invariant: says `ready` once, when it serves; a signal ends it with status 0 after what was begun is done, and within the time for it.
 
 import { once } from 'node:events'
 import type { Command } from 'commander'
@@ -12,6 +12,12 @@ import { CommandError, EXIT } from '../exit-status.ts'
 import { onNpmGone } from '../npm-parent.ts'
 import { addSettingFlags, configurationOf } from '../setting-flags.ts'
 import { packageVersion } from '../version.ts'
+
+/** Of the time that a node has to end: for what is left of the process. */
+const EXIT_MS = 250
+/** To close files and connections properly, even where no time is given to requests. */
+const CLOSE_MS_MIN = 1000
+const STOP_MS = 2000
 
 export function register(command: Command, io: CommandIo): void {
   addSettingFlags(command)
@@ -42,6 +48,7 @@ async function runNode(
     process.once('disconnect', () => stopAsked.resolve('its parent is gone'))
   }
   node.onFatal((error) => broken.reject(error))
+  let stopBy: number | null = null
   try {
     const serving = node.start()
     const first = await explained(Promise.race([serving, stopAsked.promise, broken.promise]))
@@ -49,10 +56,9 @@ async function runNode(
       await print(io, `ready ${settings.name} http://${node.clientAddress} pid=${process.pid}\n`)
       await explained(Promise.race([stopAsked.promise, broken.promise]))
     } else serving.catch(() => {})
-    const finished = await Promise.race([
-      node.drain(settings.drainMs).then(() => true),
-      deadline(settings.drainMs + 1000),
-    ])
+    const drainMs = Math.max(settings.drainMs - EXIT_MS, CLOSE_MS_MIN)
+    stopBy = performance.now() + drainMs
+    const finished = await Promise.race([node.drain(drainMs), deadline(drainMs)])
     if (!finished)
       say(
         io,
@@ -61,10 +67,11 @@ async function runNode(
   } finally {
     unwatch()
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal)
-    await Promise.race([node.stop(), deadline(2000)])
-    // What still hangs (a connection that never ends) must not keep an ended node alive.
+    const stopMs = stopBy === null ? STOP_MS : Math.max(0, Math.ceil(stopBy - performance.now()))
+    await Promise.race([node.stop(), deadline(stopMs)])
+    // What still hangs (a disk that does not answer) must not keep an ended node alive.
     if (process.connected) process.disconnect()
-    setTimeout(() => process.exit(), 250).unref()
+    setTimeout(() => process.exit(), EXIT_MS / 2).unref()
   }
 }
 

@@ -41,6 +41,7 @@ import {
   readTrace,
   readTtlMs,
 } from '../request-headers.ts'
+import { ValueRequest } from '../value-request.ts'
 import { lastModifiedMs, type LiveVersion, onlyLive, sendVersion, siblingListing } from '../version-reply.ts'
 import { DELETE_SCHEMA, GET_SCHEMA, HEAD_SCHEMA, PUT_SCHEMA } from './key-docs.ts'
 
@@ -274,11 +275,12 @@ const CONTEXT_TOO_LARGE = {
   detail: 'the key’s causal context does not fit in 4 KiB',
 } as const
 
-/** Refuses names that cannot be a key's, and everything while the node is not ready. */
-function requireUsable(node: NodeApi, exchange: KeyExchange): void {
-  checkBucket(exchange.bucket)
-  checkKey(exchange.key)
-  requireReady(node)
+/** Refuses names that cannot be a key's, and everything while the node is not ready; what began before it ended is finished. */
+function requireUsable(node: NodeApi, { bucket, key, request }: KeyExchange): void {
+  checkBucket(bucket)
+  checkKey(key)
+  const isLate = request instanceof ValueRequest && request.isLate
+  requireReady(node, !isLate)
 }
 
 /** What all requests on a key share. */
@@ -306,9 +308,9 @@ function readWriteOptions(
   if (precondition !== undefined) options.precondition = precondition
 }
 
-export function requireReady(node: NodeApi): void {
+export function requireReady(node: NodeApi, hasBegun = false): void {
   const readiness = node.readiness()
-  if (readiness.ready) return
+  if (readiness.ready || (hasBegun && readiness.finishes)) return
   const { code, detail, ...more } = notReady(readiness.reason)
   throw new Refusal(code, detail, more)
 }
