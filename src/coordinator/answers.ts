@@ -2,9 +2,8 @@
 // rounds; they decide nothing that was not decided before. Invariant: a context never includes what its client was not shown.
 
 import { type CausalContext, CONTEXT_TOKEN_MAX, contextTokenLength } from '../core/causality/context-token.ts'
-import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { isLive, type Version } from '../core/causality/version.ts'
-import { type DeadTag, type View, withoutTwins } from '../core/causality/view.ts'
+import { type DeadTag, uniteDeadTags, type View, withoutTwins } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import { writeGuarantee } from '../core/quorum/guarantee.ts'
 import type { Failure, Precondition, Receipt } from './operations.ts'
@@ -25,12 +24,9 @@ export function contextOf(view: View): CausalContext {
   return { seen: view.seen, stamp: greatest, tags: tagsOf(view.versions) }
 }
 
+/** As they will be when these versions are superseded. */
 function tagsOf(versions: readonly Version[]): readonly DeadTag[] {
-  if (versions.every(({ tag }) => tag === null)) return NO_TAGS
-  const tags = new Map<string, DeadTag>()
-  for (const { tag, stamp } of versions)
-    if (tag && !tags.has(tag.id)) tags.set(tag.id, { id: tag.id, atMs: msFromHybrid(stamp) })
-  return [...tags.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  return uniteDeadTags(NO_TAGS, NO_TAGS, versions)
 }
 
 const NO_TAGS: readonly DeadTag[] = []

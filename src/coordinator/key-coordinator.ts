@@ -3,9 +3,10 @@
 // Invariant: the dot is taken before anything is sent, and the answer's context never includes what its client was not shown.
 
 import { type CausalContext, EMPTY_CONTEXT, uniteContexts } from '../core/causality/context-token.ts'
+import { sameDot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
-import type { Content, Tag, Version } from '../core/causality/version.ts'
+import { type Content, isLive, type Tag, type Version } from '../core/causality/version.ts'
 import { writeView } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import type { Directory } from '../core/membership/directory.ts'
@@ -41,7 +42,7 @@ import { type Attempt, type Base, readBase, type Started } from './put-base.ts'
 import { Reach } from './reach.ts'
 import { read, type ReadingParts } from './reading.ts'
 import type { OutgoingWrite } from './replica-answers.ts'
-import { writeRound, type WriteRoundResult } from './write-round.ts'
+import { writeRound, type WriteRoundResult, type Written } from './write-round.ts'
 
 export interface KeyCoordinatorParts extends ReadingParts {
   readonly directory: () => Directory | null
@@ -226,22 +227,28 @@ export class KeyCoordinator {
     const told = explanation ? { receipt, explain: explanation.entries } : { receipt }
     if (result.verdict.state === 'lost') return lost(plan, result, told)
     const { written } = result
-    let siblings = 1
+    const { clock, hybrid } = this.#parts
+    // A retry may be of a write that was superseded since, or has expired; a write may meet one that is greater (in `lww`).
+    const isGone = !attempt.view.versions.includes(version)
+    const nowMs = version.deadlineMs === null ? 0 : msFromHybrid(hybrid.read(clock.now()))
+    const isShown = !isGone && isLive(version, nowMs) && !isRefused(written, version)
+    let siblings = isShown ? 1 : 0
     for (const answer of written) if (answer.siblings > siblings) siblings = answer.siblings
-    const created = !written.some((answer) => answer.heldLive)
-    const answered = answerContext(context, version, result)
+    const created = !isGone && !written.some((answer) => answer.heldLive)
+    // What the homes hold in its place the client has not seen.
+    const answered = answerContext(context, version, isGone ? null : result)
     const stored: PutOutcome & { readonly type: 'stored' } = {
       type: 'stored',
       created,
       context: fits(answered) ? answered : answerContext(context, version, null),
       version: version.dot,
       siblings,
-      etag: siblings === 1 ? entityTag([version]) : null,
+      etag: isShown && siblings === 1 ? entityTag([version]) : null,
       receipt,
     }
     if (!options.returnRepresentation) return explanation ? { ...stored, ...told } : stored
     const now = await read(this.#parts, plan, DotSet.of(version.dot), explanation)
-    if (now.type !== 'read') return { ...stored, ...told, representation: [version] }
+    if (now.type !== 'read') return { ...stored, ...told, representation: isShown ? [version] : [] }
     const versions = shown(now)
     const seen = uniteContexts(stored.context, contextOf(now.view))
     return {
@@ -294,6 +301,11 @@ export class KeyCoordinator {
         return { ...result, verdict: unknown(result.verdict) }
     }
   }
+}
+
+function isRefused(written: readonly Written[], { dot }: Version): boolean {
+  for (const { refused } of written) if (refused.some((other) => sameDot(other, dot))) return true
+  return false
 }
 
 // The last instant that a date can name.

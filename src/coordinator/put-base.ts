@@ -1,9 +1,10 @@
 // What a PUT stands on where that must be read first: under `latest`, a precondition or an idempotency key. Decides which context it
 // supersedes, or which earlier attempt it already is. Never writes. Invariant: no attempt supersedes another attempt of the same write.
 
-import { type CausalContext, EMPTY_CONTEXT, uniteContexts } from '../core/causality/context-token.ts'
+import { type CausalContext, EMPTY_CONTEXT } from '../core/causality/context-token.ts'
+import { hybridFromMs } from '../core/causality/hybrid-clock.ts'
 import type { Tag, Version } from '../core/causality/version.ts'
-import type { View } from '../core/causality/view.ts'
+import type { DeadTag, View } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import { contextOf, nothingDone, preconditionFails, shown } from './answers.ts'
 import type { Explanation } from './explanation.ts'
@@ -37,6 +38,11 @@ export interface AskedOf {
   readonly tag: Tag | null
 }
 
+/** All that is still known of a version by its dead tag. */
+function remainsOf({ id, fingerprint, dot, atMs }: DeadTag): Version {
+  return { dot, stamp: hybridFromMs(atMs), deadlineMs: null, tag: { id, fingerprint }, content: null }
+}
+
 export async function readBase(
   parts: ReadingParts,
   { plan, explanation }: Started,
@@ -58,9 +64,11 @@ export async function readBase(
     if (twin?.tag && twin.tag.fingerprint !== tag.fingerprint)
       return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
     if (twin) return { context, attempt: { version: twin, view: found.view, intent: 'repair' }, tag }
-    // Superseded already: the attempt says so itself, or a home that has not heard of it yet would take it for news.
     const dead = found.view.deadTags.find(({ id }) => id === tag.id)
-    if (dead) return { context: uniteContexts(context, { ...EMPTY_CONTEXT, tags: [dead] }), attempt: null, tag }
+    if (dead && dead.fingerprint !== tag.fingerprint)
+      return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
+    // Superseded or expired since: nothing is written any more. The homes are told of its death, as far as they have not heard.
+    if (dead) return { context, attempt: { version: remainsOf(dead), view: found.view, intent: 'repair' }, tag }
   }
   // Under its own tag, a write that supersedes an earlier attempt would die with it.
   if (!mustRead) return { context, attempt: null, tag: isRetry ? null : tag }

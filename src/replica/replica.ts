@@ -194,6 +194,9 @@ export class Replica {
     const spentBeforeMs = this.#nowMs() + 2 * this.#limits.clockBoundMs
     const lost = view.versions.filter((v) => isLive(v, spentBeforeMs))
     const clock = this.#storage.clockOf(name.partition)
+    // Both have collected the write, but here its tag was not known: attempts of it that are still to come must die here too.
+    if (lost.length === 0 && view.deadTags.length > 0)
+      return this.mergeExchanged(name, { ...view, versions: NO_VERSIONS }, undefined, conflict).changed
     if (lost.length === 0 || !clock.isSubsetOf(peerClock)) return false
     const merged = mergeIntoRecord(undefined, clock.subtract(view.seen), view, conflict)
     this.#commit(name, entry, undefined, merged)
@@ -216,6 +219,7 @@ export class Replica {
     entry: MemtableEntry,
     partition: PartitionId,
     stable: DotSet,
+    conflict: Conflict,
     spentBeforeMs: number,
     forgetTagsBeforeMs: number,
   ): Tended {
@@ -223,7 +227,7 @@ export class Replica {
     const clock = this.#storage.clockOf(partition)
     const isSpent = (v: Version): boolean =>
       v.content === null || (v.deadlineMs !== null && v.deadlineMs < spentBeforeMs)
-    const collected = collect(record, clock, stable, isSpent)
+    const collected = collect(record, clock, stable, isSpent, conflict)
     const next = collected && strip(collected, clock, stable, forgetTagsBeforeMs)
     if (next !== record) this.#put({ partition, bucket: entry.bucket, key: entry.key }, entry, record, next, [])
     return {

@@ -43,3 +43,15 @@ test('a live version is never dropped because a complete peer has no record of i
   expect(home!.replica.settle(key, nothing, DotSet.of(d0), 'siblings', false)).toBe(false)
   expect(await home!.texts(key)).toEqual(['value'])
 })
+
+test('where both have collected a write, and the tag is known to one of them only, the other learns it', async () => {
+  const [home] = await memoryHomes(['x', 'y', 'z'])
+  const key = keyIn(home!.directory, 1)
+  home!.replica.joinClock(key.partition, DotSet.of(d0))
+  const tag = { id: '7777777777777777', fingerprint: '1111111111111111', dot: d0, atMs: 5 }
+  const stub = { versions: [], seen: DotSet.of(d0), deadTags: [tag] }
+  expect(home!.replica.settle(key, stub, DotSet.of(d0), 'siblings', false)).toBe(true)
+  expect(home!.replica.settle(key, stub, DotSet.of(d0), 'siblings', false)).toBe(false)
+  const { view } = await home!.replica.look(key, false)
+  expect(view?.deadTags).toEqual([tag])
+})

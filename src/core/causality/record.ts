@@ -17,6 +17,7 @@ import {
   encodeDeadTags,
   encodeVersions,
   meet,
+  uniteDeadTags,
   type View,
 } from './view.ts'
 
@@ -219,7 +220,8 @@ export function unstrip(record: KeyRecord, clock: DotSet): KeyRecord {
 
 /**
  * Takes out versions that `isSpent` names (deletions; expired ones whose time is past) when every home has reported a clock that
- * covers the record's whole context (`stable`): then no copy of what they superseded can arrive as news anywhere.
+ * covers the record's whole context (`stable`): then no copy of what they superseded can arrive as news anywhere. Another attempt of an
+ * idempotent write can: its tag stays behind, dead (but in `lww`, where tags do not die).
  * Returns the same object when there is nothing to collect.
  */
 export function collect(
@@ -227,17 +229,25 @@ export function collect(
   clock: DotSet,
   stable: DotSet,
   isSpent: (version: Version) => boolean,
+  conflict: Conflict,
 ): KeyRecord | null {
-  if (!record.versions.some(isSpent)) return record
+  const spent = record.versions.filter((version) => isSpent(version) && isSpentAsAWhole(record, version, isSpent))
+  if (spent.length === 0) return record
   if (!record.past.subtract(clock).isEmpty) return record
   if (!contextOf(record, clock).isSubsetOf(stable)) return record
   const next: KeyRecord = {
     ...record,
     past: NO_DOTS,
-    versions: record.versions.filter((v) => !isSpent(v)),
+    versions: record.versions.filter((version) => !spent.includes(version)),
     span: spanOf(record),
+    deadTags: conflict === 'lww' ? record.deadTags : uniteDeadTags(record.deadTags, NO_TAGS, spent),
   }
   return isVacant(next) ? null : next
+}
+
+/** Attempts of one write go together: the tag of the first to go would kill the others before their time. */
+function isSpentAsAWhole({ versions }: KeyRecord, { tag }: Version, isSpent: (version: Version) => boolean): boolean {
+  return tag === null || versions.every((other) => other.tag?.id !== tag.id || isSpent(other))
 }
 
 // ── bytes: flags | lives | [span] | [past] | [dead tags] | versions ───────────────────────────────────────────────────────────────

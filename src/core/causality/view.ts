@@ -4,19 +4,37 @@
 // The union of such sets keeps the invariant; every rule of merging below is that union.
 
 import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.ts'
-import { compareDots, type Life, sameDot } from './dot.ts'
+import { compareDots, type Dot, type Life, LIFE_BYTES, sameDot } from './dot.ts'
 import { DotSet } from './dot-set.ts'
 import { msFromHybrid } from './hybrid-clock.ts'
-import { compareByStamp, decodeVersion, encodeVersion, type Version } from './version.ts'
+import { compareByStamp, decodeVersion, encodeVersion, type Tag, type Version } from './version.ts'
 
 /** How concurrent versions meet: kept side by side, or the greatest (stamp, dot) wins. Fixed for each bucket. */
 export type Conflict = 'siblings' | 'lww'
 
-/** A tag that was superseded once is superseded everywhere: later attempts of the same write are dropped on arrival. */
-export interface DeadTag {
-  readonly id: string
-  /** When it died, in milliseconds since the epoch; the client's retry window counts from here. */
+/**
+ * A tag that was superseded (or collected) once is so everywhere: later attempts of the same write are dropped on arrival, and a client
+ * that retries is told of the attempt that there was.
+ */
+export interface DeadTag extends Tag {
+  /** The attempt that stands for the write: the earliest that is known to have died. */
+  readonly dot: Dot
+  /** When that was made, in milliseconds since the epoch; the client's retry window counts from here. */
   readonly atMs: number
+}
+
+/** What is left of a version with a tag when it goes; null without one. */
+export function deadTagOf({ tag, dot, stamp }: Version): DeadTag | null {
+  return tag && { ...tag, dot, atMs: msFromHybrid(stamp) }
+}
+
+/** A total order, so that whoever meets whom first, all keep the same. */
+function compareDeaths(a: DeadTag, b: DeadTag): number {
+  return (
+    a.atMs - b.atMs ||
+    compareDots(a.dot, b.dot) ||
+    (a.fingerprint < b.fingerprint ? -1 : a.fingerprint > b.fingerprint ? 1 : 0)
+  )
 }
 
 export interface View {
@@ -119,16 +137,18 @@ export function uniteDeadTags(
   superseded: readonly Version[],
 ): readonly DeadTag[] {
   if ((a.length === 0 || b.length === 0) && !areTagged(superseded)) return a.length === 0 ? b : a
-  const byId = new Map<string, number>()
-  const note = (id: string, atMs: number): void => {
-    const known = byId.get(id)
-    if (known === undefined || atMs < known) byId.set(id, atMs)
+  const byId = new Map<string, DeadTag>()
+  const note = (tag: DeadTag): void => {
+    const known = byId.get(tag.id)
+    if (known === undefined || compareDeaths(tag, known) < 0) byId.set(tag.id, tag)
   }
-  for (const tag of a) note(tag.id, tag.atMs)
-  for (const tag of b) note(tag.id, tag.atMs)
-  // The stamp of the tagged version itself: the same on every replica, whenever it meets its superseder.
-  for (const { tag, stamp } of superseded) if (tag !== null) note(tag.id, msFromHybrid(stamp))
-  return [...byId].map(([id, atMs]) => ({ id, atMs })).sort((x, y) => (x.id < y.id ? -1 : 1))
+  for (const tag of a) note(tag)
+  for (const tag of b) note(tag)
+  for (const version of superseded) {
+    const tag = deadTagOf(version)
+    if (tag) note(tag)
+  }
+  return [...byId.values()].sort((x, y) => (x.id < y.id ? -1 : 1))
 }
 
 /** The union of two views. Commutative, associative, idempotent. */
@@ -189,20 +209,29 @@ export function decodeView(bytes: Uint8Array): View {
 
 export function encodeDeadTags(writer: ByteWriter, deadTags: readonly DeadTag[]): void {
   writer.varint(deadTags.length)
-  for (const tag of deadTags) {
-    writer.hex(tag.id, 8)
-    writer.varint(tag.atMs)
+  for (const { id, fingerprint, dot, atMs } of deadTags) {
+    writer.hex(id, 8)
+    writer.hex(fingerprint, 8)
+    writer.life(dot.life)
+    writer.varint(dot.counter)
+    writer.varint(atMs)
   }
 }
 
+/** Id, fingerprint, life, and two numbers. */
+const DEAD_TAG_BYTES_MIN = 8 + 8 + LIFE_BYTES + 2
+
 export function decodeDeadTags(reader: ByteReader): readonly DeadTag[] {
-  const count = reader.count(9)
+  const count = reader.count(DEAD_TAG_BYTES_MIN)
   if (count === 0) return NO_TAGS
   const tags: DeadTag[] = []
   for (let i = 0; i < count; i++) {
     const id = reader.hex(8)
     if (i > 0 && id <= (tags[i - 1] as DeadTag).id) throw new MalformedBytes('dead tags out of order')
-    tags.push({ id, atMs: reader.varint() })
+    const fingerprint = reader.hex(8)
+    const dot = { life: reader.life(), counter: reader.varint() }
+    if (dot.counter === 0) throw new MalformedBytes('counter 0')
+    tags.push({ id, fingerprint, dot, atMs: reader.varint() })
   }
   return tags
 }

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { compareDots, type Dot, formatDot } from '../../../src/core/causality/dot.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
-import { hybridFromMs, msFromHybrid } from '../../../src/core/causality/hybrid-clock.ts'
+import { hybridFromMs } from '../../../src/core/causality/hybrid-clock.ts'
 import { Span } from '../../../src/core/causality/span.ts'
 import type { Content, Tag, Version } from '../../../src/core/causality/version.ts'
 import {
@@ -11,6 +11,7 @@ import {
   type DeadTag,
   EMPTY_VIEW,
   mergeViews,
+  uniteDeadTags,
   type View,
   writeView,
 } from '../../../src/core/causality/view.ts'
@@ -59,7 +60,10 @@ export const anyVersions: fc.Arbitrary<Version[]> = fc
   .map((versions) => versions.sort((a, b) => compareDots(a.dot, b.dot)))
 
 export const anyDeadTags: fc.Arbitrary<DeadTag[]> = fc
-  .uniqueArray(fc.record({ id: anyTag.map(({ id }) => id), atMs: anyTime }), { maxLength: 3, selector: ({ id }) => id })
+  .uniqueArray(
+    fc.record({ tag: anyTag, dot: anyDot, atMs: anyTime }).map(({ tag, dot, atMs }) => ({ ...tag, dot, atMs })),
+    { maxLength: 3, selector: ({ id }) => id },
+  )
   .map((tags) => tags.sort((a, b) => (a.id < b.id ? -1 : 1)))
 
 /** Well-formed, though no history need have led to it: for codecs. */
@@ -109,9 +113,7 @@ export function viewsOfHistory(conflict: Conflict, later = 1): fc.Arbitrary<[Vie
       const stamp = Math.max(hybridFromMs(late), greatest + later)
       const content = { contentType: 'text/plain', meta: [], bytes: Buffer.of(counter) }
       const written: Version = { dot: { life: LIVES[from]!, counter }, stamp, deadlineMs: null, tag, content }
-      const dead = new Map<string, DeadTag>()
-      for (const v of seen.versions) if (v.tag) dead.set(v.tag.id, { id: v.tag.id, atMs: msFromHybrid(v.stamp) })
-      const tags = [...dead.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+      const tags = uniteDeadTags([], [], seen.versions)
       views[to] = mergeViews(views[to]!, writeView(written, seen.seen, tags), conflict)
     }
     return views

@@ -208,13 +208,18 @@ export class Home {
     return this.isFilling ? null : { home: this.name, storage: this.storage, clock: this.clock.clone() }
   }
 
-  /** Collects deletions and strips, as far as the reports prove. Returns the dots collected. */
-  tend(key: string, reports: readonly Report[], forgetTagsBeforeMs = 0): readonly Dot[] {
+  /** Collects what is spent (deletions) and strips, as far as the reports prove. Returns the dots collected. */
+  tend(
+    key: string,
+    reports: readonly Report[],
+    forgetTagsBeforeMs = 0,
+    isSpent: (version: Version) => boolean = (v) => v.content === null,
+  ): readonly Dot[] {
     const record = this.records.get(key)
     if (!record || this.isFilling) return []
     const stable = this.rules.stable(this, reports)
     if (!stable) return []
-    const collected = this.rules.collect(record, this.clock, stable, (v) => v.content === null)
+    const collected = this.rules.collect(record, this.clock, stable, isSpent, this.conflict)
     const next = collected && this.rules.strip(collected, this.clock, stable, forgetTagsBeforeMs)
     if (next) this.records.set(key, next)
     else this.records.delete(key)

@@ -85,6 +85,12 @@ export const damagedWithoutUnstrip: Rules = {
   }),
 }
 
+/** T20: an expired attempt is collected like any version. */
+export const collectedWithItsTag: Rules = {
+  ...RULES,
+  collect: (record, clock, stable, isSpent) => RULES.collect(record, clock, stable, isSpent, 'lww'),
+}
+
 /** T18: stripped as soon as every home has the versions, though not all that they are known to have superseded. */
 export const strippedOnTheDots: Rules = {
   ...RULES,
@@ -104,7 +110,7 @@ export const travelsByContext: Rules = {
 }
 export const partForAnybody: Rules = { ...travelsByContext, partOnlyForAsker: false }
 
-/** Those that random schedules find by themselves; T10, T16 and T18 need a longer chain of accidents, and have their stories. */
+/** Those that random schedules find by themselves; T10, T16, T18 and T20 need a longer chain of accidents, and have their stories. */
 export const VARIANTS: readonly [string, Rules][] = [
   ['T1 a context of visible dots only', visibleDotsOnly],
   ['T2 a past that is forgotten', pastForgotten],

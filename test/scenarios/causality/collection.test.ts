@@ -1,4 +1,4 @@
-// Stories T7, T8, T16 and T18: a deletion leaves on proof, and what was superseded stays so.
+// Stories T7, T8, T16, T18 and T20: a deletion leaves on proof, and what was superseded stays so.
 
 import { describe, expect, test } from 'vitest'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
@@ -79,7 +79,7 @@ describe('T16 every attempt of an idempotent write has an ordinary dot', () => {
     const homes = three(RULES)
     const [r0, , r2] = homes
     for (const home of homes) home.receive('k', put(attempt))
-    const dead = [{ id: tag.id, atMs: 0 }]
+    const dead = [{ ...tag, dot: attempt.dot, atMs: 0 }]
     for (const home of homes) home.receive('k', writeView(version(B, 1, null), DotSet.of(attempt.dot), dead))
     for (const home of homes) expect(home.tend('k', reportsOf(homes), 1)).toHaveLength(1)
     // A list of hash dots is no clock: it has no counters to close, so that one day it must be forgotten.
@@ -137,5 +137,40 @@ describe('T18 a record is stripped when every home has its whole context', () =>
     expect(record!.span?.size).toBe(2)
     const stripped = strip(record!, all, all, 0)!
     expect([stripped.span, stripped.past.isEmpty]).toEqual([null, true])
+  })
+})
+
+describe('T20 an expired attempt of an idempotent write leaves its tag behind', () => {
+  const tag = { id: '7777777777777777', fingerprint: '1111111111111111' }
+  const first = version(A, 1, 'once', { tag, deadlineMs: 1000 })
+  const again = version(B, 1, 'once', { tag, deadlineMs: 9000 })
+  const isExpired = (v: Version): boolean => v.deadlineMs !== null && v.deadlineMs < 2000
+  const collected = (rules: Rules): [Home, Home, Home] => {
+    const homes = three(rules)
+    for (const home of homes) home.receive('k', put(first))
+    for (const home of homes) expect(home.tend('k', reportsOf(homes), 0, isExpired)).toEqual([first.dot])
+    return homes
+  }
+  const story = (rules: Rules): string[] => {
+    const homes = collected(rules)
+    // The client did not hear the answer, and asks again through a node that never heard of the first attempt.
+    for (const home of homes) home.receive('k', put(again))
+    return texts(readFrom(homes, 'k'))
+  }
+  test('a retry does not bring it back', () => expect(story(RULES)).toEqual([]))
+  test('else it lives again', () => expect(story(naive.collectedWithItsTag)).toEqual(['once']))
+  test('the tag says which attempt there was, until its window is over', () => {
+    const homes = collected(RULES)
+    const [r0] = homes
+    expect(r0.look('k')?.deadTags).toEqual([{ ...tag, dot: first.dot, atMs: 0 }])
+    for (const home of homes) home.tend('k', reportsOf(homes), 1)
+    expect(homes.map(({ records }) => records.size)).toEqual([0, 0, 0])
+  })
+  test('while another attempt has not expired both stay', () => {
+    const homes = three(RULES)
+    for (const home of homes) home.receive('k', put(first))
+    for (const home of homes) home.receive('k', put(again))
+    for (const home of homes) expect(home.tend('k', reportsOf(homes), 0, isExpired)).toEqual([])
+    expect(texts(readFrom(homes, 'k'))).toEqual(['once', 'once'])
   })
 })

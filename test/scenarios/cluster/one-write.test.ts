@@ -1,7 +1,8 @@
 // One Idempotency-Key is one write: at once through many nodes, across a partition, with a coordinator that dies, and again much later.
 
 import { describe, expect, test } from 'vitest'
-import { Story } from './story.ts'
+import { EMPTY_CONTEXT } from '../../../src/core/causality/context-token.ts'
+import { KEY, Story } from './story.ts'
 
 describe('one write', () => {
   test('through five nodes across a partition with the first coordinator killed, and again after an overwrite', async () => {
@@ -29,7 +30,7 @@ describe('one write', () => {
   })
 
   // Found by seed 86: the retry's coordinator knew that the write was superseded, and let the third home take it for news.
-  test('a retry says itself that it was superseded, to a home that has not heard of it', async () => {
+  test('a retry tells a home that has not heard of it that the write was superseded', async () => {
     const healing = { antiEntropy: false, readRepair: false, handoff: false, readAllRate: 0 }
     const story = await Story.begin({ healing })
     const { r0, r1, r2 } = story
@@ -39,7 +40,42 @@ describe('one write', () => {
     await story.write(r0, 'shipped', { context: seen, sloppy: false })
     await story.reunite()
     await story.write(r1, 'paid', { ...options, w: 3 })
-    expect(await story.shows(r2, { r: 1, sloppy: false })).toBeNull()
+    expect(await story.shows(r2, { r: 1, sloppy: false })).toEqual(['shipped'])
     expect(await story.shows(r1, { r: 3 })).toEqual(['shipped'])
+  })
+
+  // Found by an audit from outside: the retry was stored, as news, once the first attempt was collected.
+  test('a retry after the value has expired and was collected writes nothing, and has the outcome of the first', async () => {
+    const story = await Story.begin()
+    const { r0, r1, f } = story
+    const options = { idempotencyKey: 'order 19', ttlMs: 3000 }
+    const first = await story.put(r0, 'paid', options)
+    const version = first.type === 'stored' && first.version
+    await story.cluster.time.runFor(60_000)
+    expect(await story.shows(f, { r: 3 })).toBeNull()
+    for (const host of [r1, f]) {
+      const again = await story.put(host, 'paid', options)
+      expect(again).toMatchObject({ type: 'stored', created: false, version, siblings: 0, etag: null })
+      expect(await story.shows(host, { r: 3 })).toBeNull()
+    }
+    expect((await story.put(f, 'another', options)).type).toBe('idempotency-mismatch')
+  })
+
+  test('a retry after an overwrite or a deletion has the outcome of the first, and another body is a mismatch', async () => {
+    const story = await Story.begin()
+    const { r0, r1, r2 } = story
+    const options = { idempotencyKey: 'order 20' }
+    const first = await story.put(r0, 'paid', options)
+    const version = first.type === 'stored' && first.version
+    const context = first.type === 'stored' ? first.context : EMPTY_CONTEXT
+    await story.write(r1, 'shipped', { context })
+    const again = await story.put(r2, 'paid', options)
+    expect(again).toMatchObject({ type: 'stored', created: false, version, siblings: 1, etag: null })
+    // Of what superseded it the client was shown nothing.
+    expect(again.type === 'stored' && again.context.seen.dots()).toEqual([version])
+    expect((await story.put(r2, 'paid twice', options)).type).toBe('idempotency-mismatch')
+    await story.cluster.time.settle(r1.node!.coordinator.delete({ bucket: 'kitchen', key: KEY, timeoutMs: 4000 }))
+    expect(await story.put(r0, 'paid', options)).toMatchObject({ type: 'stored', version, siblings: 0, etag: null })
+    expect(await story.shows(r2, { r: 3 })).toBeNull()
   })
 })
