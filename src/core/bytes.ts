@@ -1,5 +1,7 @@
 // Bounded binary reading and writing for the formats of core: unsigned varints (LEB128), little-endian, length-prefixed bytes.
-// Reading never trusts a length: every read checks what is left and throws `MalformedBytes`.
+// Knows nothing of what is written. Invariant: reading never trusts a length: every read checks what is left, or throws `MalformedBytes`.
+
+import { digitAt, lifeAt, wordsOfLife } from './hex.ts'
 
 /** Input that is not in the format: truncated, oversized or not canonical. */
 export class MalformedBytes extends Error {
@@ -8,50 +10,6 @@ export class MalformedBytes extends Error {
     this.name = 'MalformedBytes'
   }
 }
-
-// Lives and tags are 8 bytes told as 16 hex digits, several in every record: native conversions cost more than all else there.
-const DIGIT_OF = new Uint8Array(128).fill(0xff)
-for (let digit = 0; digit < 16; digit++) DIGIT_OF[digit.toString(16).charCodeAt(0)] = digit
-
-function digitAt(hex: string, at: number): number {
-  const code = hex.charCodeAt(at)
-  const digit = code < 128 ? (DIGIT_OF[code] as number) : 0xff
-  if (digit === 0xff) throw new RangeError('expected lower-case hex')
-  return digit
-}
-
-const WORDS_CACHED_MAX = 1024
-const words = new Map<string, HexWords>()
-
-/** 8 bytes as two numbers: the first four bytes, and the last. */
-export interface HexWords {
-  readonly high: number
-  readonly low: number
-}
-
-/** Of 16 lower-case hex digits that come again and again, as lives do. Throws `RangeError`. */
-export function wordsOfLife(hex: string): HexWords {
-  const known = words.get(hex)
-  if (known !== undefined) return known
-  if (hex.length !== 16) throw new RangeError('expected 8 bytes of hex')
-  let high = 0
-  let low = 0
-  for (let i = 0; i < 8; i++) {
-    high = (high << 4) | digitAt(hex, i)
-    low = (low << 4) | digitAt(hex, i + 8)
-  }
-  if (words.size >= WORDS_CACHED_MAX) words.clear()
-  const made = { high, low }
-  words.set(hex, made)
-  return made
-}
-
-// A few lives name nearly all dots. A direct-mapped table hands out the same string for the same bytes, so that comparing it and
-// looking it up in a Map is a pointer's work. Bounded; a collision only costs a conversion.
-const INTERNED = 1024
-const internedHigh = new Int32Array(INTERNED)
-const internedLow = new Int32Array(INTERNED)
-const internedHex: string[] = new Array<string>(INTERNED).fill('')
 
 const SLAB_BYTES = 16 << 10
 /** Less than this is left over rather than begun in. */
@@ -294,35 +252,11 @@ export class ByteReader {
     if (this.remaining < 8) throw new MalformedBytes('truncated')
     const start = this.#position
     this.#position += 8
-    const buffer = this.#buffer
-    const high = wordAt(buffer, start)
-    const low = wordAt(buffer, start + 4)
-    const at = (high ^ (low >>> 7)) & (INTERNED - 1)
-    const known = internedHex[at] as string
-    if (known !== '' && internedHigh[at] === high && internedLow[at] === low) return known
-    const hex = uniqueString(buffer.toString('hex', start, start + 8))
-    internedHigh[at] = high
-    internedLow[at] = low
-    internedHex[at] = hex
-    return hex
+    return lifeAt(this.#buffer, start)
   }
 
   /** The format ends here: anything left over is an error. */
   end(): void {
     if (this.remaining !== 0) throw new MalformedBytes('trailing bytes')
   }
-}
-
-function wordAt(buffer: Buffer, at: number): number {
-  return (
-    (buffer[at] as number) |
-    ((buffer[at + 1] as number) << 8) |
-    ((buffer[at + 2] as number) << 16) |
-    ((buffer[at + 3] as number) << 24)
-  )
-}
-
-/** The engine's one copy, which is what property names are: two of them are equal only if they are the same object. */
-function uniqueString(text: string): string {
-  return Object.keys({ [text]: 0 })[0] as string
 }

@@ -2,8 +2,8 @@
 // so that no text has to be made for it. Knows nothing of what is hashed. Invariant: the same numbers in the same order give the same
 // hash on every node. It resists accidents, not adversaries.
 
-import { wordsOfLife } from './bytes.ts'
 import { type Hash64, hash64OfBytes } from './hash64.ts'
+import { wordsOfLife } from './hex.ts'
 
 const PLACE_BYTES = 1024
 

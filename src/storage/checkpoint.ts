@@ -14,7 +14,7 @@ import {
 } from './entries.ts'
 import { checkpointName, encodeHeader, type StorageKeys, TEMPORARY } from './file-header.ts'
 import { FRAME_HEADER_BYTES, FrameBuilder, saltChecksum } from './frames.ts'
-import type { LogStart } from './log.ts'
+import type { LogStart } from './segments.ts'
 import type { StorageState } from './storage-state.ts'
 
 /** What is encoded in one go, without giving others a turn. */

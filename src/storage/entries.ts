@@ -2,9 +2,10 @@
 // Invariant: every entry states the full outcome (never a difference), so that replaying one again, in order, changes nothing.
 
 import { ByteReader, ByteWriter, MalformedBytes } from '../core/bytes.ts'
-import { type Dot, type Life, LIFE_BYTES } from '../core/causality/dot.ts'
+import { type Dot, LIFE_BYTES } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import type { Conflict } from '../core/causality/view.ts'
+import { wordsOfLife } from '../core/hex.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 
 /** The number of a change: grows with every one; 0 is "nothing". Means nothing outside one run of the process. */
@@ -79,20 +80,6 @@ export interface EntrySink {
   blob(bytes: Uint8Array): void
 }
 
-const LIVES_CACHED_MAX = 1024
-const lives = new Map<Life, Buffer>()
-
-function bytesOfLife(life: Life): Buffer {
-  let bytes = lives.get(life)
-  if (!bytes) {
-    bytes = Buffer.from(life, 'hex')
-    if (bytes.length !== LIFE_BYTES || life.length !== LIFE_BYTES * 2) throw new RangeError(`not a life: ${life}`)
-    if (lives.size >= LIVES_CACHED_MAX) lives.clear()
-    lives.set(life, bytes)
-  }
-  return bytes
-}
-
 /** The hot one. Throws before it has written anything, or not at all. */
 export function encodeRecordEntry(
   sink: EntrySink,
@@ -103,7 +90,7 @@ export function encodeRecordEntry(
   received: readonly Dot[],
 ): void {
   for (const dot of received) {
-    bytesOfLife(dot.life)
+    wordsOfLife(dot.life)
     if (!Number.isSafeInteger(dot.counter) || dot.counter < 1) throw new RangeError(`not a counter: ${dot.counter}`)
   }
   const { writer } = sink
@@ -113,7 +100,7 @@ export function encodeRecordEntry(
   writer.text(key)
   writer.varint(received.length)
   for (const { life, counter } of received) {
-    writer.raw(bytesOfLife(life))
+    writer.life(life)
     writer.varint(counter)
   }
   if (record !== null) sink.blob(record)

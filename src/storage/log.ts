@@ -1,15 +1,16 @@
 // The write side of the log: entries gather into a batch, one batch at a time is appended durably, then the next takes all that came
-// meanwhile, under load a little more. So a lone write waits for nobody and a burst shares its syncs. Knows nothing of what entries mean.
-// Invariant: batch k+1 is written only after batch k was synced (recovery tells damage from a torn tail by it); after one failed
-// write or sync nothing is ever written again (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
+// meanwhile, under load a little more: a lone write waits for nobody, a burst shares its syncs. Knows nothing of what entries mean.
+// Invariant: batch k+1 is written only after batch k was synced (recovery tells damage from a torn tail by it); after a failed write
+// or sync nothing is ever written again (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
 
 import { QuorateError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Disk, DiskFile } from '../ports/disk.ts'
+import type { Disk } from '../ports/disk.ts'
 import { encodeCleanShutdownEntry, type EntrySink, type Lsn } from './entries.ts'
-import { encodeHeader, segmentName, type StorageKeys } from './file-header.ts'
+import type { StorageKeys } from './file-header.ts'
 import { FrameBuilder, saltChecksum } from './frames.ts'
 import { writeManifest } from './manifest.ts'
+import { createSegment, type LogStart, Segments } from './segments.ts'
 
 /** A batch is closed to more entries beyond this; one entry may be larger. */
 const BATCH_BYTES_MAX = 4 << 20
@@ -22,13 +23,6 @@ const SPARE_BYTES_MAX = 1 << 20
  * latest so long after the last one began.
  */
 const GATHER = { entriesMin: 4, withinMs: 3 }
-
-/** Where the log goes on. */
-export interface LogStart {
-  readonly segment: number
-  readonly batch: number
-  readonly lsn: Lsn
-}
 
 export interface LogOptions {
   readonly disk: Disk
@@ -71,10 +65,7 @@ function none(): void {}
 export class Log {
   readonly #options: LogOptions
   readonly #saltCrc: number
-  #file: DiskFile
-  #segment: number
-  /** Number → size, of those that this run began and that are still there. */
-  readonly #segments = new Map<number, number>()
+  readonly #segments: Segments
   #nextBatch: number
   #nextLsn: Lsn
   #syncedLsn: Lsn
@@ -103,12 +94,10 @@ export class Log {
   #syncMsTotal = 0
   #syncMsMax = 0
 
-  private constructor(options: LogOptions, file: DiskFile) {
+  private constructor(options: LogOptions, segments: Segments) {
     this.#options = options
     this.#saltCrc = saltChecksum(options.keys)
-    this.#file = file
-    this.#segment = options.start.segment
-    this.#segments.set(options.start.segment, file.size)
+    this.#segments = segments
     this.#nextBatch = options.start.batch
     this.#nextLsn = options.start.lsn
     this.#syncedLsn = options.start.lsn - 1
@@ -116,7 +105,9 @@ export class Log {
 
   /** Creates the segment to start with; it is durable, and in the manifest, before this resolves. */
   static async start(options: LogOptions): Promise<Log> {
-    return new Log(options, await createSegment(options, options.start, options.repeat))
+    const { disk, keys, start, repeat } = options
+    const file = await createSegment(disk, keys, start, repeat)
+    return new Log(options, new Segments(start.segment, file))
   }
 
   get lastLsn(): Lsn {
@@ -140,12 +131,12 @@ export class Log {
 
   /** Number → size of the segments that this run began; the last is being written. */
   get segments(): ReadonlyMap<number, number> {
-    return this.#segments
+    return this.#segments.sizes
   }
 
   /** The segments below this number were removed. */
   forgetBelow(segment: number): void {
-    for (const known of this.#segments.keys()) if (known < segment) this.#segments.delete(known)
+    this.#segments.forgetBelow(segment)
   }
 
   get stats(): LogStats {
@@ -227,8 +218,8 @@ export class Log {
     this.#closed = true
     await this.synced(last)
     try {
-      await writeManifest(this.#options.disk, this.#options.keys, this.#segment, this.#nextBatch - 1)
-      await this.#file.close()
+      await writeManifest(this.#options.disk, this.#options.keys, this.#segments.current, this.#nextBatch - 1)
+      await this.#segments.close()
     } catch (error) {
       throw this.fail(error)
     }
@@ -239,7 +230,7 @@ export class Log {
       // What is written in the same turn of the loop shares the first batch.
       await DONE
       for (;;) {
-        const full = this.#currentBytes >= this.#options.segmentBytesMax && this.#queue.length > 0
+        const full = this.#segments.currentBytes >= this.#options.segmentBytesMax && this.#queue.length > 0
         if (full || this.#rotation) await this.#nextSegment()
         else if (this.#isWorthAWait) await this.#gather()
         const batch = this.#queue.shift()
@@ -282,9 +273,9 @@ export class Log {
     const begun = this.#options.clock.monotonic()
     this.#lastBegun = begun
     this.#lastEntries = frame.count
-    await this.#file.append(chunks)
+    await this.#segments.append(chunks)
     const syncMs = this.#options.clock.monotonic() - begun
-    this.#segments.set(this.#segment, this.#currentBytes + bytes)
+    this.#segments.grew(bytes)
     this.#syncedLsn = frame.firstLsn + frame.count - 1
     this.#inFlight = null
     this.#batches++
@@ -298,20 +289,12 @@ export class Log {
     this.#options.onSynced()
   }
 
-  get #currentBytes(): number {
-    return this.#segments.get(this.#segment) ?? 0
-  }
-
   async #nextSegment(): Promise<void> {
+    const { disk, keys } = this.#options
     const rotation = this.#rotation
-    const before = this.#file
     // Entries may come in while the segment is made: it begins with the batches that are queued now.
-    const lsn = this.#syncedLsn + 1
-    const start = { segment: this.#segment + 1, batch: this.#nextBatch, lsn }
-    this.#file = await createSegment(this.#options, start, null)
-    this.#segment = start.segment
-    this.#segments.set(start.segment, this.#file.size)
-    await before.close()
+    const start = { segment: this.#segments.current + 1, batch: this.#nextBatch, lsn: this.#syncedLsn + 1 }
+    await this.#segments.turnTo(start.segment, await createSegment(disk, keys, start, null))
     if (rotation && this.#rotation === rotation) {
       this.#rotation = null
       rotation.resolve(start)
@@ -332,17 +315,6 @@ export class Log {
     this.#options.onFailed(failure)
     return failure
   }
-}
-
-async function createSegment(options: LogOptions, start: LogStart, repeat: Uint8Array | null): Promise<DiskFile> {
-  const { disk, keys } = options
-  const file = await disk.open(segmentName(start.segment), 'create-log')
-  const header = encodeHeader({ kind: 'segment', ...keys, ...start })
-  await file.append(repeat === null ? [header] : [header, repeat])
-  // Before the manifest names it: a manifest that names a missing segment means that one was lost.
-  await disk.syncDirectory()
-  await writeManifest(disk, keys, start.segment, 0)
-  return file
 }
 
 function messageOf(error: unknown): string {

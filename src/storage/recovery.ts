@@ -1,14 +1,13 @@
-// Reads a directory back into a state: the checkpoint, then every batch of the log after it. Decides what is a torn tail (cut off)
-// and what is damage (reported, kept). Batch sequences are the judge: nothing is lost exactly when they are contiguous.
-// Invariant: an intact batch is applied, a broken one never; what is missing before the log's end is never taken for its end.
+// Reads a directory back into a state: the checkpoint, then the log after it. Decides which files count, what is a torn tail (cut off)
+// and what is damage (reported, kept). Knows nothing of what entries mean.
+// Invariant: what is missing before the log's end is never taken for its end, and no file goes that might still tell something.
 
-import { MalformedBytes } from '../core/bytes.ts'
 import { QuorateError } from '../errors.ts'
 import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { readCheckpoint } from './checkpoint-reader.ts'
-import { decodeEntries, type Entry } from './entries.ts'
+import type { Lsn } from './entries.ts'
 import {
   checkpointName,
   type FileHeader,
@@ -21,9 +20,10 @@ import {
   type StorageKeys,
   TEMPORARY,
 } from './file-header.ts'
-import { type Frame, FrameReader, saltChecksum, sealFrame } from './frames.ts'
-import type { LogStart } from './log.ts'
+import { saltChecksum, sealFrame } from './frames.ts'
+import { LogReader, type SegmentEnd } from './log-reader.ts'
 import { readManifest } from './manifest.ts'
+import type { LogStart } from './segments.ts'
 import type { StorageState } from './storage-state.ts'
 
 export interface Damage {
@@ -76,24 +76,25 @@ export async function recover(work: RecoveryWork): Promise<Recovered> {
   }
 }
 
+/** What the log is read over: a state, and the log's place that it stands for. */
+interface Base {
+  readonly state: StorageState
+  /** Earlier segments are in it already. */
+  readonly segment: number
+  /** The batch that follows; 0: unknown, because the checkpoint's header is damaged (and reported). */
+  readonly batch: number
+  readonly lsn: Lsn
+}
+
 class Recovery {
   readonly #disk: Disk
   readonly #work: RecoveryWork
   readonly #damaged: Damage[] = []
-  #state: StorageState
   #tornBytes = 0
-  /** The sequence that the next batch must have. */
-  #expected = 1
-  #lsn = 1
-  #wasClean = false
-  #last: Frame | null = null
-  /** Bytes since the last intact batch, perhaps in an earlier segment: where a missing batch was. */
-  #gap: { readonly name: string; readonly offset: number; readonly bytes: number } | null = null
 
   constructor(work: RecoveryWork) {
     this.#work = work
     this.#disk = work.disk
-    this.#state = work.newState()
   }
 
   async run(): Promise<Recovered> {
@@ -113,31 +114,31 @@ class Recovery {
       const candidates = files.filter((file) => file.kind === kind && file.segment >= from)
       return this.#ownOnly(candidates, keys).sort((a, b) => a.segment - b.segment)
     }
-    const checkpoint = await this.#loadCheckpoint(mine('checkpoint', 0).reverse(), keys)
-    const from = checkpoint?.segment ?? 0
-    await this.#readSegments(mine('segment', from), keys, manifest)
+    const base = await this.#loadCheckpoint(mine('checkpoint', 0).reverse(), keys)
+    const log = new LogReader(this.#disk, saltChecksum(keys), base, this.#damage)
+    await this.#readSegments(mine('segment', base.segment), log, manifest)
 
     const damaged = this.#damaged.length > 0
-    this.#wasClean &&= !damaged && manifest?.batch === this.#expected - 1
-    if (!damaged) files = await this.#removeOutdated(files, from)
-    const last = this.#last
-    const repeat = this.#wasClean || !last ? null : sealFrame('batch', saltChecksum(keys), last, [last.body])
-    this.#state.hints.sort()
+    const wasClean = log.wasClosed && !damaged && manifest?.batch === log.expected - 1
+    if (!damaged) files = await this.#removeOutdated(files, base.segment)
+    const { last } = log
+    const repeat = wasClean || !last ? null : sealFrame('batch', saltChecksum(keys), last, [last.body])
+    base.state.hints.sort()
     return {
       keys,
-      state: this.#state,
+      state: base.state,
       isNew: known === null,
-      wasClean: this.#wasClean,
+      wasClean,
       damaged: this.#damaged,
       tornBytes: this.#tornBytes,
       // A scar: the missing sequence tells every later recovery of the damage until a checkpoint has taken the log's place.
-      start: { segment: newest + 1, batch: this.#expected + (damaged ? 1 : 0), lsn: this.#lsn },
+      start: { segment: newest + 1, batch: log.expected + (damaged ? 1 : 0), lsn: log.lsn },
       repeat: repeat && Buffer.concat(repeat),
       files,
     }
   }
 
-  #damage(file: string, offset: number, bytes: number, what: string): void {
+  readonly #damage = (file: string, offset: number, bytes: number, what: string): void => {
     this.#damaged.push({ file, offset, bytes, what })
     this.#work.logger.error({ file, offset, bytes, what }, 'damage in the data directory')
   }
@@ -168,44 +169,34 @@ class Recovery {
   }
 
   /** The newest intact one; when none is, what can be saved of the oldest, which the log reaches furthest back behind. */
-  async #loadCheckpoint(files: readonly StoredFile[], keys: StorageKeys): Promise<StoredFile | null> {
-    let loaded: StoredFile | null = null
-    for (const candidate of files) {
-      const { name, header } = candidate
-      this.#state = this.#work.newState()
-      const state = this.#state
+  async #loadCheckpoint(files: readonly StoredFile[], keys: StorageKeys): Promise<Base> {
+    let base: Base = { state: this.#work.newState(), segment: 0, batch: 1, lsn: 1 }
+    for (const { name, header, segment } of files) {
+      const state = this.#work.newState()
       const file = await this.#disk.open(name, 'existing')
       try {
         const faults = await readCheckpoint(file, saltChecksum(keys), (entry, lsn) => state.replay(entry, lsn))
         if (header === null) faults.push({ offset: 0, bytes: HEADER_BYTES, what: 'the header is damaged' })
         for (const fault of faults) this.#damage(name, fault.offset, fault.bytes, fault.what)
-        this.#expected = header?.batch ?? 0
-        this.#lsn = header?.lsn ?? 1
-        loaded = candidate
+        base = { state, segment, batch: header?.batch ?? 0, lsn: header?.lsn ?? 1 }
         if (faults.length === 0) break
       } finally {
         await file.close()
       }
     }
-    return loaded
+    return base
   }
 
-  async #readSegments(files: readonly StoredFile[], keys: StorageKeys, manifest: FileHeader | null): Promise<void> {
-    const ends: {
-      readonly segment: StoredFile
-      readonly gap: number
-      readonly readable: boolean
-      readonly frames: number
-    }[] = []
-    for (const segment of files) ends.push(await this.#readSegment(segment, keys))
+  async #readSegments(files: readonly StoredFile[], log: LogReader, manifest: FileHeader | null): Promise<void> {
+    let end: SegmentEnd | null = null
+    for (const { name, header } of files) end = await log.read(name, header)
 
-    const newest = files.at(-1)?.segment ?? 0
-    if (manifest && manifest.segment > newest) {
+    const last = files.at(-1)
+    if (manifest && manifest.segment > (last?.segment ?? 0)) {
       this.#damage(segmentName(manifest.segment), 0, 0, 'the newest segment is missing')
     }
     // The log was closed at this batch; without it the file was cut or its end is damaged.
-    if (manifest && manifest.batch >= this.#expected) {
-      const last = files.at(-1)
+    if (manifest && manifest.batch >= log.expected) {
       this.#damage(
         last?.name ?? MANIFEST,
         last?.bytes ?? 0,
@@ -213,96 +204,18 @@ class Recovery {
         `batches up to ${manifest.batch} are missing at the end`,
       )
     }
-    const end = ends.at(-1)
-    if (!end) return
-    const { segment } = end
-    if (segment.header === null) {
+    if (!last || !end) return
+    if (last.header === null) {
       // Before the manifest named it nothing was written to it but its header.
-      const begun = manifest ? manifest.segment >= segment.segment : segment.bytes > HEADER_BYTES
-      if (begun || end.frames > 0 || !end.readable) this.#damage(segment.name, 0, HEADER_BYTES, 'the header is damaged')
-      else await this.#removeTorn(segment)
-    } else if (end.gap >= 0 && this.#damaged.every((damage) => damage.file !== segment.name)) {
-      await this.#cut(segment, end.gap)
+      const begun = manifest ? manifest.segment >= last.segment : last.bytes > HEADER_BYTES
+      if (begun || end.frames > 0 || !end.readable) this.#damage(last.name, 0, HEADER_BYTES, 'the header is damaged')
+      else await this.#removeTorn(last)
+    } else if (end.gap >= 0 && this.#damaged.every((damage) => damage.file !== last.name)) {
+      await this.#cut(last, end.gap)
     }
-    for (const {
-      segment: { name, header },
-    } of ends.slice(0, -1)) {
+    for (const { name, header } of files.slice(0, -1)) {
       if (header === null) this.#damage(name, 0, HEADER_BYTES, 'the header is damaged')
     }
-  }
-
-  /** Applies what is intact. `gap`: where the unreadable end begins, or −1. */
-  async #readSegment(
-    segment: StoredFile,
-    keys: StorageKeys,
-  ): Promise<{ segment: StoredFile; gap: number; readable: boolean; frames: number }> {
-    const { name, header } = segment
-    const file = await this.#disk.open(name, 'existing')
-    const reader = new FrameReader(file, 'batch', saltChecksum(keys))
-    let gap = -1
-    let frames = 0
-    let reached = header === null
-    let disordered = false
-    // The header says with which batch the segment begins; only a repetition of an earlier one may stand before that.
-    const reach = (): void => {
-      if (reached || header === null) return
-      reached = true
-      this.#skipTo({ name, offset: HEADER_BYTES, bytes: 0 }, header.batch)
-    }
-    try {
-      for await (const part of reader.read(HEADER_BYTES)) {
-        if ('gap' in part) {
-          gap = part.gap.offset
-          this.#gap ??= { name, ...part.gap }
-          this.#wasClean = false
-          continue
-        }
-        const { frame } = part
-        const first = frames++ === 0
-        if (!first || header === null || frame.sequence >= header.batch) reach()
-        if (frame.sequence < this.#expected) {
-          const repeated = first && (header === null || frame.sequence < header.batch)
-          if (!repeated && !disordered) {
-            disordered = true
-            this.#damage(name, frame.offset, frame.bytes, `batch ${frame.sequence} is out of order`)
-          }
-        } else {
-          this.#skipTo({ name, offset: frame.offset, bytes: 0 }, frame.sequence)
-          this.#apply(name, frame)
-        }
-        gap = -1
-      }
-      reach()
-    } finally {
-      await file.close()
-    }
-    for (const part of reader.unreadable) this.#damage(name, part.offset, part.bytes, `unreadable: ${part.why}`)
-    return { segment, gap, readable: reader.unreadable.length === 0, frames }
-  }
-
-  #skipTo(at: { readonly name: string; readonly offset: number; readonly bytes: number }, sequence: number): void {
-    // 0: unknown, because the checkpoint's header is damaged (and reported).
-    if (this.#expected > 0 && sequence > this.#expected) {
-      const { name, offset, bytes } = this.#gap ?? at
-      this.#damage(name, offset, bytes, `batches ${this.#expected} to ${sequence - 1} are missing`)
-    }
-    if (sequence > this.#expected) this.#expected = sequence
-  }
-
-  #apply(name: string, frame: Frame): void {
-    let entries: readonly Entry[] = []
-    try {
-      entries = decodeEntries(frame.body, frame.count)
-    } catch (error) {
-      if (!(error instanceof MalformedBytes)) throw error
-      this.#damage(name, frame.offset, frame.bytes, `an intact batch holds what is not understood: ${error.message}`)
-    }
-    entries.forEach((entry, i) => this.#state.replay(entry, frame.firstLsn + i))
-    this.#wasClean = entries.at(-1)?.type === 'clean-shutdown'
-    this.#expected = frame.sequence + 1
-    this.#lsn = Math.max(this.#lsn, frame.firstLsn + frame.count)
-    this.#last = frame
-    this.#gap = null
   }
 
   async #cut(segment: StoredFile, offset: number): Promise<void> {

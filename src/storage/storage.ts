@@ -23,10 +23,11 @@ import {
 } from './entries.ts'
 import { newKeys } from './file-header.ts'
 import { HintStore } from './hint-store.ts'
-import { Log, type LogStats } from './log.ts'
+import { Log } from './log.ts'
 import type { Memtable } from './memtable.ts'
 import { type Damage, recover } from './recovery.ts'
 import { StorageState } from './storage-state.ts'
+import { statsOf, type StorageStats } from './storage-stats.ts'
 
 export type { Lsn } from './entries.ts'
 
@@ -58,28 +59,10 @@ export interface RecoveryReport {
   readonly elapsedMs: number
 }
 
-export interface StorageStats extends LogStats {
-  readonly keys: number
-  readonly bytes: number
-  readonly hints: number
-  readonly hintBytes: number
-  /** Of all segments that are there, and how many. */
-  readonly logBytes: number
-  readonly segments: number
-  /** Not synced yet. */
-  readonly pendingBytes: number
-  /** Since the start. */
-  readonly checkpoints: number
-  /** Of the current checkpoint; 0 when there is none. */
-  readonly checkpointBytes: number
-}
-
 /** `isFull` ends when this part of the budget is free again. */
 const HYSTERESIS = 0.05
 /** Changes waiting for the disk: beyond this no more are taken in, or memory would grow without end. */
 const PENDING_BYTES_MAX = 128 << 20
-
-const NO_LOG: LogStats = { batches: 0, entries: 0, batchEntriesMax: 0, bytesWritten: 0, syncMsTotal: 0, syncMsMax: 0 }
 
 export class Storage {
   /** UUID: another one after a wipe, the same on a copied disk. */
@@ -271,20 +254,7 @@ export class Storage {
   }
 
   get stats(): StorageStats {
-    const { memtable, hints } = this.#state
-    const checkpoints = this.#checkpoints
-    return {
-      ...(this.#log?.stats ?? NO_LOG),
-      keys: memtable.totalKeys,
-      bytes: memtable.totalBytes,
-      hints: hints.count,
-      hintBytes: hints.bytes,
-      logBytes: checkpoints?.logBytes ?? 0,
-      segments: checkpoints?.segments ?? 0,
-      pendingBytes: this.#log?.pendingBytes ?? 0,
-      checkpoints: checkpoints?.published ?? 0,
-      checkpointBytes: checkpoints?.bytes ?? 0,
-    }
+    return statsOf(this.#state, this.#log, this.#checkpoints)
   }
 
   /**
