@@ -4,8 +4,7 @@
 import { decodeRecord, type KeyRecord } from '../core/causality/record.ts'
 import { keyDigest } from '../core/merkle/key-digest.ts'
 import { LEAVES, MerkleTree } from '../core/merkle/merkle-tree.ts'
-import type { KeyHash } from '../core/ring/key-hash.ts'
-import { keyHash, leafOfHash } from '../core/ring/key-hash.ts'
+import { type KeyHash, leafOfHash } from '../core/ring/key-hash.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import type { Memtable } from '../storage/memtable.ts'
 
@@ -15,11 +14,6 @@ type Digest = ReturnType<typeof keyDigest>
 export function digestOf(hash: KeyHash, record: KeyRecord | null): Digest | null {
   if (record === null || (record.versions.length === 0 && record.deadTags.length === 0)) return null
   return keyDigest(hash, record.versions, record.deadTags)
-}
-
-/** The same, where the key's hash is not at hand. */
-export function recordDigest(bucket: string, key: string, record: KeyRecord): Digest | null {
-  return digestOf(keyHash(bucket, key), record)
 }
 
 export class PartitionIndexes {

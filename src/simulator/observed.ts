@@ -13,7 +13,7 @@ import type {
 } from '../coordinator/operations.ts'
 import type { KeyHistory, WriteRecord } from './history.ts'
 
-interface Observed {
+export interface Observed {
   readonly key: KeyHistory
   readonly client: string
   /** The coordinator. */

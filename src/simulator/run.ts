@@ -10,8 +10,8 @@ import type { Logger } from '../telemetry/log.ts'
 import { checkBounds } from './checkers/bounds.ts'
 import { whatDiffers } from './checkers/convergence.ts'
 import { checkFinalRead, checkStored } from './checkers/final-state.ts'
-import { Client } from './clients.ts'
-import { Faults } from './faults.ts'
+import { Client } from './clients/client.ts'
+import { FaultInjector } from './faults/injector.ts'
 import { History } from './history.ts'
 import { Observation } from './observation.ts'
 import { planOf, type SeedPlan } from './seed-plan.ts'
@@ -39,7 +39,7 @@ export interface Stage {
   readonly world: World
   readonly observation: Observation
   readonly clients: readonly Client[]
-  readonly faults: Faults
+  readonly faults: FaultInjector
 }
 
 export interface RunOptions {
@@ -65,7 +65,7 @@ class SeedRun {
   readonly #hash = createHash('sha256')
   readonly #world: World
   readonly #observation: Observation
-  readonly #faults: Faults
+  readonly #faults: FaultInjector
   readonly #clients: readonly Client[]
   readonly #script: RunOptions['work']
 
@@ -122,7 +122,7 @@ class SeedRun {
     onWorld?.(this.#world)
     this.#observation = new Observation(this.#world)
     cluster.onServing.push((_host, node) => this.#observation.attach(node))
-    this.#faults = new Faults(this.#world, this.#observation.stability)
+    this.#faults = new FaultInjector(this.#world, this.#observation.stability)
     this.#clients = plan.habits.map((habit, i) => new Client(this.#world, this.#observation, i, habit))
   }
 
@@ -215,14 +215,14 @@ class SeedRun {
     const { cluster, violations, disksTrusted } = this.#world
     const { antiEntropy } = this.#plan.healing
     this.#world.trace('everything is mended')
-    this.#faults.mendAll()
+    this.#faults.operator.mendAll()
     const until = cluster.time.now + HEALING_MS_MAX
     const whole = antiEntropy && disksTrusted
     let differs: string | null = 'not looked yet'
     for (let round = 0; differs !== null && cluster.time.now < until; round++) {
       await cluster.time.runFor(500)
-      for (const host of cluster.hosts) this.#faults.bringBack(host)
-      for (const host of cluster.hosts) this.#faults.enlarge(host)
+      for (const host of cluster.hosts) this.#faults.operator.bringBack(host)
+      for (const host of cluster.hosts) this.#faults.operator.enlarge(host)
       checkBounds(this.#world)
       differs = whatDiffers(this.#world, whole)
       // Without anti-entropy reads of all homes do its work.

@@ -190,3 +190,8 @@ function assertDrains(): void {
   drainMicrotasks()
   invariant(drained, 'microtasks are not drained between events')
 }
+
+/** Resolves that much later. Time does not pass by itself: somebody else must run it. */
+export function wait(time: VirtualTime, milliseconds: number): Promise<void> {
+  return new Promise((resolve) => void time.after(milliseconds, resolve))
+}

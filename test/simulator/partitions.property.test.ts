@@ -111,7 +111,7 @@ async function play({ world, observation, clients, faults }: Stage, steps: reado
         cluster.crash(host(one.host), one.do === 'kill' ? 'reset' : 'silent', one.do === 'power-cut')
         break
       case 'restart':
-        faults.bringBack(host(one.host))
+        faults.operator.bringBack(host(one.host))
         break
       default: {
         const client = clients[one.client]

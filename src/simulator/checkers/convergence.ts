@@ -5,7 +5,7 @@ import { formatDot } from '../../core/causality/dot.ts'
 import { decodeRecord } from '../../core/causality/record.ts'
 import { MerkleTree, LEAVES } from '../../core/merkle/merkle-tree.ts'
 import { leafOfHash } from '../../core/ring/key-hash.ts'
-import { recordDigest } from '../../replica/partition-index.ts'
+import { digestOf } from '../../replica/partition-index.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { World } from '../world.ts'
 
@@ -81,11 +81,7 @@ function contentsOf(storage: Storage, partition: number, withClock: boolean): st
 function recomputedRoot(storage: Storage, partition: number, partitions: number): string {
   const tree = new MerkleTree()
   for (const entry of storage.memtable.scan(partition, null)) {
-    tree.update(
-      leafOfHash(entry.hash, partitions, LEAVES),
-      null,
-      recordDigest(entry.bucket, entry.key, decodeRecord(entry.bytes)),
-    )
+    tree.update(leafOfHash(entry.hash, partitions, LEAVES), null, digestOf(entry.hash, decodeRecord(entry.bytes)))
   }
   return tree.rootHex
 }

@@ -1,11 +1,11 @@
 // How many copies may be destroyed, and when the next may be: at most W − 1 disks between two completed repairs (G1). Knows what was
 // destroyed since the last one. Invariant: without `mayLose()` nothing is destroyed.
 
-import { formatDot } from '../core/causality/dot.ts'
-import type { Storage } from '../storage/storage.ts'
-import { homeKnows, homesOf, recordAt } from './holdings.ts'
-import type { KeyHistory } from './history.ts'
-import type { World } from './world.ts'
+import { formatDot } from '../../core/causality/dot.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { homeKnows, homesOf, recordAt } from '../holdings.ts'
+import type { KeyHistory } from '../history.ts'
+import type { World } from '../world.ts'
 
 export class Losses {
   readonly #world: World

@@ -1,6 +1,6 @@
 // The shapes in which networks fall apart: which directed ways are cut. Pure. Host names in, pairs out.
 
-import type { SeededRandom } from './seeded-random.ts'
+import type { SeededRandom } from '../seeded-random.ts'
 
 export type Cut = readonly [from: string, to: string]
 

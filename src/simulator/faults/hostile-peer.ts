@@ -1,13 +1,13 @@
 // A stranger on the peer port: noise, impossible lengths, half frames, frames out of turn, wrong names and wrong secrets. It must cost a
 // node a connection, nothing more. Invariant: it never gets past the handshake, so nothing it says may have an effect.
 
-import { encodeFrame } from '../protocol/codec.ts'
-import { type Frame, type HelloFrame, PROTOCOL_VERSION } from '../protocol/messages.ts'
-import type { Connection } from '../ports/transport.ts'
-import type { SeededRandom } from './seeded-random.ts'
-import type { SeedPlan } from './seed-plan.ts'
-import type { Host, SimulatedCluster } from './simulated-cluster.ts'
-import { SimulatedProcess } from './simulated-process.ts'
+import { encodeFrame } from '../../protocol/codec.ts'
+import { type Frame, type HelloFrame, PROTOCOL_VERSION } from '../../protocol/messages.ts'
+import type { Connection } from '../../ports/transport.ts'
+import type { SeededRandom } from '../seeded-random.ts'
+import type { SeedPlan } from '../seed-plan.ts'
+import type { Host, SimulatedCluster } from '../simulated-cluster.ts'
+import { SimulatedProcess } from '../simulated-process.ts'
 
 const PEER_PORT = 7481
 const STAY_MS = 400

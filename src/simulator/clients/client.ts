@@ -1,0 +1,218 @@
+// The workload: clients that put, read, delete, retry and list in their own manner, each one operation at a time. They choose; what an
+// outcome proves is the checkers' business. Invariant: every choice comes from the client's own random stream.
+
+import type { Content } from '../../core/causality/version.ts'
+import { DotSet } from '../../core/causality/dot-set.ts'
+import type { Level } from '../../core/membership/bucket-settings.ts'
+import type { KeyOptions, PutOptions } from '../../coordinator/operations.ts'
+import { type KeyHistory, WriteRecord } from '../history.ts'
+import type { Observation } from '../observation.ts'
+import type { SeededRandom } from '../seeded-random.ts'
+import type { Habit, PlannedBucket } from '../seed-plan.ts'
+import type { Host } from '../simulated-cluster.ts'
+import { valueFor } from '../values.ts'
+import { wait } from '../virtual-clock.ts'
+import { tally, type World } from '../world.ts'
+import { Memory } from './memory.ts'
+import { type PutRequest, Requests } from './requests.ts'
+
+export class Client {
+  readonly name: string
+  readonly #world: World
+  readonly #random: SeededRandom
+  readonly #habit: Habit
+  readonly #memory: Memory
+  readonly #requests: Requests
+  /** With their idempotency keys: what may be sent again. */
+  readonly #repeatable: PutRequest[] = []
+  #home: Host
+  #sequence = 0
+
+  constructor(world: World, observation: Observation, index: number, habit: Habit) {
+    this.name = `c${index}`
+    this.#world = world
+    this.#habit = habit
+    this.#random = world.cluster.random.fork(`client ${index}`)
+    this.#memory = new Memory(habit, this.#random)
+    this.#requests = new Requests(this.name, world, observation, this.#memory)
+    this.#home = this.#random.pick(world.cluster.hosts)
+  }
+
+  get operations(): number {
+    return this.#requests.count
+  }
+
+  async run(until: () => boolean): Promise<void> {
+    while (!until()) {
+      await wait(this.#world.cluster.time, this.#random.exponential(this.#world.plan.meanThinkMs))
+      if (until()) return
+      await this.#one()
+    }
+  }
+
+  /** One operation of a script. */
+  async perform(kind: 'put' | 'get' | 'delete' | 'burst' | 'retry', bucket: PlannedBucket, key: string): Promise<void> {
+    switch (kind) {
+      case 'put':
+        return this.#put(bucket, key)
+      case 'get':
+        return this.#get(bucket, key)
+      case 'delete':
+        return this.#delete(bucket, key)
+      case 'burst':
+        return this.#burst(bucket, key)
+      case 'retry':
+        return this.#retry()
+    }
+  }
+
+  async #one(): Promise<void> {
+    const choice = this.#random.next()
+    const { bucket, key } = this.#choose()
+    if (choice < 0.38) return this.#put(bucket, key)
+    if (choice < 0.74) return this.#get(bucket, key)
+    if (choice < 0.83) return this.#delete(bucket, key)
+    if (choice < 0.88) return this.#burst(bucket, key)
+    if (choice < 0.93) return this.#retry()
+    if (choice < 0.97) return this.#conditional(bucket, key)
+    return this.#list(bucket)
+  }
+
+  #choose(): { bucket: PlannedBucket; key: string } {
+    const { buckets, skew } = this.#world.plan
+    const first = buckets[0] as PlannedBucket
+    if (this.#habit === 'session' && this.#random.chance(0.6)) return { bucket: first, key: `own-${this.name}` }
+    const bucket = this.#random.pick(buckets)
+    const weights = bucket.keys.map((_, i) => (i + 1) ** -skew)
+    let at = this.#random.next() * weights.reduce((sum, weight) => sum + weight, 0)
+    const index = weights.findIndex((weight) => (at -= weight) < 0)
+    return { bucket, key: bucket.keys[Math.max(0, index)] as string }
+  }
+
+  /** Mostly the same coordinator; another one when that does not serve. */
+  #coordinator(): Host | null {
+    const { cluster } = this.#world
+    if (!this.#home.serving || this.#random.chance(0.25)) this.#home = this.#random.pick(cluster.hosts)
+    return this.#home.serving ? this.#home : (cluster.serving[0] ?? null)
+  }
+
+  // ── operations ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #put(bucket: PlannedBucket, name: string): Promise<void> {
+    const key = this.#world.history.of(bucket.name, name)
+    const context = this.#memory.contextToWriteOn(key)
+    const ttlMs = this.#random.chance(0.12) ? this.#random.integer(150, 4000) : undefined
+    const representation = this.#random.chance(0.08)
+    await this.#send(
+      this.#newPut(key, {
+        ...(context && { context }),
+        ...(ttlMs !== undefined && { ttlMs }),
+        ...(representation && { returnRepresentation: true }),
+      }),
+    )
+  }
+
+  #newPut(key: KeyHistory, given: Partial<PutOptions>): PutRequest {
+    const { cluster, plan } = this.#world
+    const id = `${this.name}-${++this.#sequence}`
+    const context = given.context === 'latest' || given.precondition ? null : given.context
+    const write = new WriteRecord({
+      id,
+      kind: 'put',
+      startedAt: cluster.time.now,
+      ttlMs: given.ttlMs ?? null,
+      context: context === null ? null : (context?.seen ?? EMPTY),
+      tagged: given.idempotencyKey !== undefined,
+    })
+    key.writes.push(write)
+    const bytes = valueFor(
+      { bucket: key.bucket, key: key.key, writeId: id },
+      this.#random.integer(0, plan.valueBytesMax),
+    )
+    const content: Content = { contentType: 'text/plain', meta: [['write', id]], bytes }
+    return { key, write, options: { ...this.#options(key), ...given, content } }
+  }
+
+  async #send(request: PutRequest, through: Host | null = this.#coordinator()): Promise<void> {
+    if (through && !request.key.quiet) await this.#requests.put(request, through)
+  }
+
+  async #get(bucket: PlannedBucket, name: string): Promise<void> {
+    const key = this.#world.history.of(bucket.name, name)
+    const carries = this.#habit === 'session' || this.#random.chance(0.25)
+    const context = carries ? this.#memory.contextOf(key) : null
+    const through = this.#coordinator()
+    if (!through || key.quiet) return
+    await this.#requests.get(key, { ...this.#options(key), ...(context && { context }) }, through)
+  }
+
+  async #delete(bucket: PlannedBucket, name: string): Promise<void> {
+    const key = this.#world.history.of(bucket.name, name)
+    const through = this.#coordinator()
+    if (!through || key.quiet) return
+    const context = this.#memory.contextToWriteOn(key)
+    await this.#requests.delete(key, { ...this.#options(key), ...(context && { context }) }, through)
+  }
+
+  /** If-Match with what was seen last, or If-None-Match. */
+  async #conditional(bucket: PlannedBucket, name: string): Promise<void> {
+    const key = this.#world.history.of(bucket.name, name)
+    const etag = this.#memory.etagOf(key)
+    const precondition =
+      etag === null
+        ? ({ type: 'none' } as const)
+        : ({ type: 'match', etags: this.#random.chance(0.2) ? '*' : [etag] } as const)
+    await this.#send(this.#newPut(key, { precondition }))
+  }
+
+  /** One idempotency key through several nodes at once. */
+  async #burst(bucket: PlannedBucket, name: string): Promise<void> {
+    const { cluster } = this.#world
+    const key = this.#world.history.of(bucket.name, name)
+    const context = this.#random.chance(0.5) ? this.#memory.contextToWriteOn(key) : null
+    const request = this.#newPut(key, {
+      idempotencyKey: `i-${this.name}-${this.#sequence}`,
+      ...(context && { context }),
+    })
+    const through = this.#random.shuffle(cluster.serving).slice(0, this.#random.integer(1, 6))
+    tally(this.#world.operations, 'burst with one idempotency key')
+    if (this.#repeatable.length < 20) this.#repeatable.push(request)
+    await Promise.all(through.map((host) => this.#send(request, host)))
+  }
+
+  /** The same request once more, whatever has happened to its value since. */
+  async #retry(): Promise<void> {
+    if (this.#repeatable.length === 0) return
+    const request = this.#random.pick(this.#repeatable)
+    tally(this.#world.operations, 'retry with its idempotency key')
+    await this.#send(request)
+  }
+
+  async #list(bucket: PlannedBucket): Promise<void> {
+    const through = this.#coordinator()
+    if (!through || this.#world.history.ofBucket(bucket.name).some(({ quiet }) => quiet)) return
+    await this.#requests.list(bucket.name, this.#random.pick([1, 2, 5, 100]), through)
+  }
+
+  #options(key: KeyHistory): KeyOptions {
+    const { ownLevels, sloppyAllowed, lossesMax, nodes } = this.#world.plan
+    const n = Math.min(key.settings.n, nodes)
+    const own = ownLevels && this.#random.chance(0.3)
+    // An acknowledgement at W = 1 stands on one disk.
+    const leastW =
+      this.#world.plan.faults.some((kind) => kind === 'wipe' || kind === 'bit-rot') || this.#world.plan.memory
+        ? Math.min(n, lossesMax + 1)
+        : 1
+    const level = (least: number): Level => (this.#random.chance(0.2) ? 'all' : this.#random.integer(least, n + 1))
+    return {
+      bucket: key.bucket,
+      key: key.key,
+      timeoutMs: this.#random.pick([120, 400, 1000, 2500]),
+      explain: this.#random.chance(0.7),
+      ...(own && { r: level(1), w: level(leastW) }),
+      ...(own && this.#random.chance(0.5) && { sloppy: sloppyAllowed && this.#random.chance(0.5) }),
+    }
+  }
+}
+
+const EMPTY = DotSet.empty()

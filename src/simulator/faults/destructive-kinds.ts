@@ -1,0 +1,147 @@
+// What destroys copies: a wiped disk, damage at rest, a record gone from memory, a disk from the past. How much may be lost at a time is
+// `losses.ts`. Invariant: whatever is destroyed is noted there first, or at once, and damage that a node overlooks is told.
+
+import { decodeRecord } from '../../core/causality/record.ts'
+import { MapMemtable } from '../../storage/memtable.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { KeyHistory } from '../history.ts'
+import { homesOf, recordAt } from '../holdings.ts'
+import type { Host } from '../simulated-cluster.ts'
+import type { DiskImage } from '../simulated-disk.ts'
+import { wait } from '../virtual-clock.ts'
+import type { Means } from './means.ts'
+
+/** Longer than any operation. */
+const QUIET_MS = 3000
+
+export class DestructiveKinds {
+  readonly #means: Means
+  /** Of each host that will get its old disk back. */
+  readonly #images = new Map<string, DiskImage>()
+
+  constructor(means: Means) {
+    this.#means = means
+  }
+
+  async wipe(durationMs: number): Promise<void> {
+    const { world, random, losses } = this.#means
+    const host = this.#expendable()
+    if (!host) return
+    this.#means.note('wipe', `${host.name} for ${durationMs.toFixed(0)}`)
+    losses.note(host.name)
+    world.cluster.crash(host, random.pick(['reset', 'silent']), true)
+    host.disk.wipe()
+    await this.#backWithNewStorage(host, durationMs)
+  }
+
+  /** Damage at rest, in the middle of a file: it must be noticed, or do no harm. */
+  async rot(durationMs: number): Promise<void> {
+    const { time, random, losses } = this.#means
+    const host = this.#expendable()
+    const before = host?.node?.rooms?.storage
+    if (!host || !before) return
+    losses.note(host.name)
+    this.#means.end(host, 'reset', true)
+    const flips = random.integer(1, 4)
+    const where = Array.from({ length: flips }, () => host.disk.rotBeforeLastSync())
+    this.#means.note('bit-rot', `${host.name} ${where.map((at) => (at ? `${at.name}@${at.position}` : '-')).join(' ')}`)
+    await this.#backWithNewStorage(host, durationMs)
+    const { node } = host
+    if (!node || where.every((at) => at === null)) return
+    while (host.node === node && !host.serving) await wait(time, 50)
+    const after = host.node?.rooms?.storage
+    if (host.node !== node || !after) return
+    // It says that nothing is damaged: then nothing that was synced may be missing.
+    if (after.recovery.damaged.length === 0 && !after.recovery.isNew) this.#expectAll(host, before, after)
+  }
+
+  /** One record vanishes from one home's memory, and the tree with it: only a comparison of trees can find that. */
+  async loseRecord(): Promise<void> {
+    const { world, time, random, losses } = this.#means
+    const { cluster, history, plan } = world
+    if (!plan.healing.antiEntropy || !losses.isWhole) return
+    const keys = [...history.keys.values()].filter((key) => this.#canLoseRecord(key))
+    if (keys.length === 0) return
+    const key = random.pick(keys)
+    // What is under way (repair behind answers, too) must not touch it any more.
+    key.quiet = true
+    await wait(time, QUIET_MS)
+    const homes = homesOf(cluster, key)
+    const host = homes.length > 0 ? cluster.host(random.pick(homes)) : null
+    const rooms = host?.node?.rooms
+    const isPossible = losses.isWhole && key.busy === 0 && this.#canLoseRecord(key)
+    if (!isPossible || !host || !rooms || !(rooms.storage.memtable instanceof MapMemtable)) {
+      key.quiet = false
+      return
+    }
+    this.#means.note('lost-record', `${key.name} at ${host.name}`)
+    losses.note(host.name)
+    losses.suspend([key])
+    rooms.storage.memtable.remove(key.partition, key.bucket, key.key)
+    rooms.indexes.forget(key.partition)
+  }
+
+  /** A directory is put back as it was some time ago: nothing but unique dots is promised from then on. */
+  async oldDisk(durationMs: number): Promise<void> {
+    const { world, losses, operator } = this.#means
+    const host = this.#expendable()
+    if (!host) return
+    const image = this.#images.get(host.name)
+    if (!image) {
+      this.#images.set(host.name, host.disk.syncedImage())
+      return
+    }
+    this.#means.note('old-disk', host.name)
+    losses.note(host.name)
+    world.disksTrusted = false
+    world.cluster.crash(host, 'reset', true)
+    host.disk.restore(image)
+    await operator.backAfter(host, durationMs)
+  }
+
+  /** Also one that does not run. */
+  #expendable(): Host | null {
+    return this.#means.victim(({ name }) => this.#means.losses.mayLose(name))
+  }
+
+  /** Links are told to the new storage and dismissed for the old one: everybody's way is disturbed for a while. */
+  async #backWithNewStorage(host: Host, durationMs: number): Promise<void> {
+    const { stability, operator } = this.#means
+    stability.disturb('everything')
+    await operator.backAfter(host, durationMs)
+    stability.disturb('everything')
+  }
+
+  #expectAll(host: Host, before: Storage, after: Storage): void {
+    const { violations, trace } = this.#means.world
+    for (const partition of before.partitions()) {
+      for (const entry of before.memtable.each(partition)) {
+        if (entry.lsn > before.syncedLsn) continue
+        const clock = after.clockOf(partition)
+        for (const { dot } of decodeRecord(entry.bytes).versions) {
+          if (!clock.has(dot))
+            violations.add(
+              'G13',
+              `${host.name} started over damaged bytes without a word, and lacks ${dot.life}-${dot.counter} of ${entry.bucket}/${entry.key}`,
+            )
+        }
+      }
+    }
+    trace(`bit rot on ${host.name} did no harm`)
+  }
+
+  #canLoseRecord(key: KeyHistory): boolean {
+    const { cluster } = this.#means.world
+    if (key.suspended || key.settings.durability === 'memory' || cluster.serving.length < cluster.hosts.length)
+      return false
+    if (cluster.hosts.some(({ node }) => (node?.rooms?.storage.hints.get(key).length ?? 0) > 0)) return false
+    const homes = homesOf(cluster, key)
+    return homes.length > 1 && homes.every((home) => this.#holdsOnlyLasting(home, key))
+  }
+
+  #holdsOnlyLasting(home: string, key: KeyHistory): boolean {
+    const storage = this.#means.world.cluster.host(home).node?.rooms?.storage
+    const versions = (storage && recordAt(storage, key)?.versions) ?? []
+    return versions.length > 0 && versions.every((version) => version.content !== null && version.deadlineMs === null)
+  }
+}
