@@ -18,7 +18,8 @@ interface Attempt {
   readonly dot: Dot
   seen: DotSet
   readonly stamp: number
-  readonly deadlineMs: number | null
+  /** When it first left its coordinator; null: nobody saw that. */
+  readonly sentAt: number | null
 }
 
 export class WriteRecord {
@@ -140,16 +141,21 @@ export class KeyHistory {
       this.writes.push(write)
     }
     if (!write) return null
-    this.noteAttempt(write, version.dot, view.seen, version.stamp, version.deadlineMs)
+    this.noteAttempt(write, version, view.seen, now)
     return write
   }
 
-  noteAttempt(write: WriteRecord, dot: Dot, seen: DotSet, stamp: number, deadlineMs: number | null): void {
+  noteAttempt(
+    write: WriteRecord,
+    { dot, stamp }: Pick<Version, 'dot' | 'stamp'>,
+    seen: DotSet,
+    sentAt: number | null,
+  ): void {
     const name = formatDot(dot)
     this.byDot.set(name, write)
     const known = write.attempts.get(name)
     if (known) known.seen = known.seen.union(seen)
-    else write.attempts.set(name, { dot, seen: seen.clone(), stamp, deadlineMs })
+    else write.attempts.set(name, { dot, seen: seen.clone(), stamp, sentAt })
   }
 
   noteAcknowledged(write: WriteRecord, dot: Dot, now: number, required: number): void {

@@ -77,7 +77,7 @@ export class Observation {
         // Seen with its dot: an attempt whose outcome nobody heard of is known from here on.
         const write = key.writeOf(version)
         if (write && !key.byDot.has(formatDot(version.dot))) {
-          key.noteAttempt(write, version.dot, DotSet.of(version.dot), version.stamp, version.deadlineMs)
+          key.noteAttempt(write, version, DotSet.of(version.dot), null)
         }
       }
     }
@@ -98,7 +98,7 @@ export class Observation {
     if (write) {
       if (!write.attempts.has(formatDot(outcome.version)) && outcome.context) {
         // Another attempt of an idempotent write, of a coordinator that is gone.
-        key.noteAttempt(write, outcome.version, DotSet.of(outcome.version), outcome.context.stamp, null)
+        key.noteAttempt(write, { dot: outcome.version, stamp: outcome.context.stamp }, DotSet.of(outcome.version), null)
       }
       key.noteAcknowledged(write, outcome.version, endedAt, outcome.receipt.required)
       write.lastEndedAt = Math.max(write.lastEndedAt, endedAt)

@@ -240,10 +240,6 @@ class SeedRun {
         ? cluster.hosts
         : [0, 1, 2].map((i) => cluster.hosts[(this.#plan.seed + i) % cluster.hosts.length])
     for (const host of through) if (host?.serving) await this.#readAll('quorum', host.name)
-    for (const host of cluster.hosts) {
-      const rooms = host.node?.rooms
-      if (rooms && this.#plan.healing.antiEntropy && whatDiffers(this.#world, false) !== null) break
-    }
     await this.#observation.durability.finish()
   }
 
@@ -275,8 +271,9 @@ class SeedRun {
 
   #logger(host: string, trace: (event: string) => void): Logger {
     const say = (level: string, fields: object, message: string): void => {
+      // Without stacks: they name the folder of this checkout, and the hash must be the same in all of them.
       trace(
-        `${host} ${level} ${message} ${JSON.stringify(fields, (_name, value: unknown) => (value instanceof Error ? describeError(value) : value))}`,
+        `${host} ${level} ${message} ${JSON.stringify(fields, (_name, value: unknown) => (value instanceof Error ? String(value) : value))}`,
       )
       if (message === 'background work failed')
         this.#world.violations.add('crash', `${host}: ${message} ${JSON.stringify(fields)}`)

@@ -1,5 +1,7 @@
 // G15: an expiry is at most the clock bound early or late, and never turns back between strict reads.
 
+import { formatDot } from '../../core/causality/dot.ts'
+import type { WriteRecord } from '../history.ts'
 import type { ObservedRead } from '../observed.ts'
 import type { World } from '../world.ts'
 import { describe } from './inclusion.ts'
@@ -28,7 +30,8 @@ export function checkExpiry(world: World, read: ObservedRead): void {
     }
     if (outcome.receipt.guarantee !== 'strict' || key.suspended || key.suspendedAt >= read.startedAt) continue
     const expiredAt = key.expiredAt.get(write)
-    if (shown.has(write) && !write.tagged && expiredAt !== undefined && expiredAt < read.startedAt) {
+    const isBack = expiredAt !== undefined && expiredAt < read.startedAt && shown.has(write)
+    if (isBack && (!write.tagged || isAttemptSince(read, write, expiredAt))) {
       world.violations.add(
         'G15',
         `${describe(write)} of ${key.name} is live again after a strict read at ${expiredAt.toFixed(0)} called it expired`,
@@ -39,4 +42,13 @@ export function checkExpiry(world: World, read: ObservedRead): void {
       if (key.conflict === 'siblings' && !key.expiredAt.has(write)) key.expiredAt.set(write, read.endedAt)
     }
   }
+}
+
+/** Whether an attempt is shown that was made when the write was over: an earlier one may have had more time than the one that expired. */
+function isAttemptSince({ outcome, key }: ObservedRead, write: WriteRecord, time: number): boolean {
+  if (outcome.type !== 'found') return false
+  return outcome.versions.some((version) => {
+    const sentAt = write.attempts.get(formatDot(version.dot))?.sentAt ?? null
+    return key.writeOf(version) === write && sentAt !== null && sentAt > time
+  })
 }

@@ -101,7 +101,7 @@ export class Client {
   async #put(bucket: PlannedBucket, name: string): Promise<void> {
     const key = this.#world.history.of(bucket.name, name)
     const context = this.#memory.contextToWriteOn(key)
-    const ttlMs = this.#random.chance(0.12) ? this.#random.integer(150, 4000) : undefined
+    const ttlMs = this.#lifetimeMs(0.12)
     const representation = this.#random.chance(0.08)
     await this.#send(
       this.#newPut(key, {
@@ -110,6 +110,11 @@ export class Client {
         ...(representation && { returnRepresentation: true }),
       }),
     )
+  }
+
+  /** With this probability; long enough to be seen, short enough to be over before the run is. */
+  #lifetimeMs(chance: number): number | undefined {
+    return this.#random.chance(chance) ? this.#random.integer(150, 4000) : undefined
   }
 
   #newPut(key: KeyHistory, given: Partial<PutOptions>): PutRequest {
@@ -138,7 +143,9 @@ export class Client {
   }
 
   async #get(bucket: PlannedBucket, name: string): Promise<void> {
-    const key = this.#world.history.of(bucket.name, name)
+    // What became of a write that may be sent again matters most before and after it is.
+    const repeated = this.#repeatable.length > 0 && this.#random.chance(0.12)
+    const key = repeated ? this.#random.pick(this.#repeatable).key : this.#world.history.of(bucket.name, name)
     const carries = this.#habit === 'session' || this.#random.chance(0.25)
     const context = carries ? this.#memory.contextOf(key) : null
     const through = this.#coordinator()
@@ -168,11 +175,15 @@ export class Client {
   /** One idempotency key through several nodes at once. */
   async #burst(bucket: PlannedBucket, name: string): Promise<void> {
     const { cluster } = this.#world
-    const key = this.#world.history.of(bucket.name, name)
+    // On a key of its own nobody supersedes it: it lives, or expires, and its end must be the end.
+    const own = `once-${this.name}-${this.#sequence}`
+    const key = this.#world.history.of(bucket.name, this.#random.chance(0.4) ? own : name)
     const context = this.#random.chance(0.5) ? this.#memory.contextToWriteOn(key) : null
+    const ttlMs = this.#lifetimeMs(0.35)
     const request = this.#newPut(key, {
       idempotencyKey: `i-${this.name}-${this.#sequence}`,
       ...(context && { context }),
+      ...(ttlMs !== undefined && { ttlMs }),
     })
     const through = this.#random.shuffle(cluster.serving).slice(0, this.#random.integer(1, 6))
     tally(this.#world.operations, 'burst with one idempotency key')

@@ -1,6 +1,7 @@
 // What befalls processes and their clocks: killed, without power, stopped, paused, slowed, at the wrong time; and a repair at a bad
 // moment. Knows nothing of networks and disks. Invariant: a host that has gone down is brought back when its fault ends.
 
+import { QuorateError } from '../../errors.ts'
 import type { FaultKind } from '../seed-plan.ts'
 import type { Host } from '../simulated-cluster.ts'
 import { wait } from '../virtual-clock.ts'
@@ -31,7 +32,8 @@ export class ProcessKinds {
     operator.keepDown(host)
     stability.begin(host.name)
     if (world.plan.memory) losses.note(host.name)
-    await Promise.race([node.drain(500), wait(time, 1500)])
+    // A full disk has no room for saying goodbye.
+    await Promise.race([node.drain(500).catch(unlessStorageFailed), wait(time, 1500)])
     stability.end(host.name)
     if (host.node === node) this.#means.end(host, 'reset', false)
     await operator.backAfter(host, durationMs)
@@ -91,11 +93,15 @@ export class ProcessKinds {
     if (!host?.node) return
     this.#means.note('repair-now', host.name)
     // A node that dies meanwhile never answers.
-    await Promise.race([host.node.repairNow(), wait(this.#means.time, 3000)])
+    await Promise.race([host.node.repairNow().catch(unlessStorageFailed), wait(this.#means.time, 3000)])
   }
 
   /** Without disks every end of a run destroys copies. */
   #mayEnd({ name }: Host): boolean {
     return !this.#means.world.plan.memory || this.#means.losses.mayLose(name)
   }
+}
+
+function unlessStorageFailed(error: unknown): void {
+  if (!(error instanceof QuorateError && error.code === 'storage-failed')) throw error
 }
