@@ -169,7 +169,7 @@ export const MUTANTS: readonly Mutant[] = [
     guarantee: 'G13, G1',
     edits: [
       edit(
-        'storage/recovery.ts',
+        'storage/log-reader.ts',
         'if (this.#expected > 0 && sequence > this.#expected) {',
         'if (this.#expected > 0 && sequence < 0) {',
       ),
@@ -252,9 +252,9 @@ export const MUTANTS: readonly Mutant[] = [
     guarantee: 'G1',
     edits: [
       edit(
-        'storage/log.ts',
-        '    await this.#file.append(chunks)\n',
-        '    await this.#file.append(chunks).catch(() => this.#file.sync())\n',
+        'storage/segments.ts',
+        '    return this.#file.append(chunks)\n',
+        '    return this.#file.append(chunks).catch(() => this.#file.sync())\n',
       ),
     ],
   },
@@ -262,7 +262,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'directory-not-synced',
     guarantee: 'G1',
     edits: [
-      edit('storage/log.ts', '  await disk.syncDirectory()\n', ''),
+      edit('storage/segments.ts', '  await disk.syncDirectory()\n', ''),
       edit('storage/manifest.ts', '  await disk.syncDirectory()\n', ''),
     ],
   },

@@ -11,6 +11,7 @@ import { partitionOfHash } from '../core/ring/key-hash.ts'
 import { partitionId } from '../core/ring/partition.ts'
 import type { ListReply } from '../protocol/messages.ts'
 import type { KeyCoordinatorParts } from './key-coordinator.ts'
+import { ListingCursors, type Position } from './listing-cursor.ts'
 import type { ListOptions, ListOutcome } from './operations.ts'
 import { planFor } from './plan.ts'
 import { read } from './reading.ts'
@@ -26,11 +27,6 @@ export interface ListAsk {
 export interface ListingParts extends KeyCoordinatorParts {
   /** One home's part of a page; null: no answer, or a refusal. */
   readonly askHome: (member: string, ask: ListAsk, deadlineAt: number) => Promise<ListReply | null>
-}
-
-interface Position {
-  readonly hash: Hash64
-  readonly key: string
 }
 
 type PartitionPage =
@@ -49,28 +45,38 @@ export async function list(parts: ListingParts, options: ListOptions): Promise<L
   const why = parts.notServing()
   if (!directory || why !== null)
     return { type: 'not-serving', detail: why ?? 'this node is not part of a cluster yet' }
-  const after = options.cursor === null ? null : decodeCursor(options.cursor)
+  const cursors = new ListingCursors(options.bucket, options.prefix)
+  const after = options.cursor === null ? null : cursors.decode(options.cursor)
   if (after === undefined) return { type: 'bad-cursor' }
   const { settings } = directory.settingsOf(options.bucket)
   const n = directory.ring.nInForce(settings.n)
   const required = options.r === undefined ? quorumInForce(settings.r, n) : resolveQuorum(options.r, n)
   if (required === 'bad-quorum')
     return { type: 'bad-quorum', detail: `R=${options.r} was asked for, and ${n} replicas are in force` }
-  return new Listing(parts, directory, options, required, settings.n).run(after)
+  return new Listing(parts, directory, options, cursors, required, settings.n).run(after)
 }
 
 class Listing {
   readonly #parts: ListingParts
   readonly #directory: Directory
   readonly #options: ListOptions
+  readonly #cursors: ListingCursors
   readonly #required: number
   readonly #replication: number
   readonly #deadlineAt: number
 
-  constructor(parts: ListingParts, directory: Directory, options: ListOptions, required: number, replication: number) {
+  constructor(
+    parts: ListingParts,
+    directory: Directory,
+    options: ListOptions,
+    cursors: ListingCursors,
+    required: number,
+    replication: number,
+  ) {
     this.#parts = parts
     this.#directory = directory
     this.#options = options
+    this.#cursors = cursors
     this.#required = required
     this.#replication = replication
     this.#deadlineAt = parts.clock.monotonic() + options.timeoutMs
@@ -104,7 +110,7 @@ class Listing {
       pages.delete(partition)
       for (;;) {
         if (page.type === 'lost') {
-          const resume = encodeCursor(cursor ?? startOf(0, partitions))
+          const resume = this.#cursors.encode(cursor ?? startOf(0, partitions))
           if (keys.length > 0) return { type: 'page', keys, cursor: resume, more: true }
           return {
             type: 'quorum-not-met',
@@ -116,13 +122,14 @@ class Listing {
         }
         for (const { hash, key } of page.keys) {
           if (keys.length === this.#options.limit)
-            return { type: 'page', keys, cursor: encodeCursor(cursor as Position), more: true }
+            return { type: 'page', keys, cursor: this.#cursors.encode(cursor as Position), more: true }
           keys.push(key)
           cursor = positionOf(hash, key)
         }
         if (page.end === null) break
         cursor = positionOf(page.end.hash, page.end.key)
-        if (keys.length === this.#options.limit) return { type: 'page', keys, cursor: encodeCursor(cursor), more: true }
+        if (keys.length === this.#options.limit)
+          return { type: 'page', keys, cursor: this.#cursors.encode(cursor), more: true }
         page = await this.#partition(partition, page.end, this.#options.limit - keys.length)
       }
       const next = partition + 1
@@ -132,7 +139,7 @@ class Listing {
         (keys.length === this.#options.limit ||
           (keys.length > 0 && this.#parts.clock.monotonic() > this.#deadlineAt - this.#options.timeoutMs / 2))
       ) {
-        return { type: 'page', keys, cursor: encodeCursor(cursor as Position), more: true }
+        return { type: 'page', keys, cursor: this.#cursors.encode(cursor as Position), more: true }
       }
     }
     return { type: 'page', keys, cursor: null, more: false }
@@ -242,18 +249,4 @@ function positionOf(hash: string, key: string): Position {
 function startOf(partition: number, partitions: number): Position {
   const bits = Math.log2(partitions)
   return { hash: { hi: bits === 0 ? 0 : (partition * 2 ** (32 - bits)) >>> 0, lo: 0 }, key: '' }
-}
-
-function encodeCursor(position: Position): string {
-  return Buffer.from(hexOf(position.hash) + position.key).toString('base64url')
-}
-
-/** Undefined: not one of ours. */
-function decodeCursor(text: string): Position | undefined {
-  const bytes = Buffer.from(text, 'base64url')
-  if (bytes.toString('base64url') !== text || bytes.length < 16) return undefined
-  const hash = hash64FromHex(bytes.toString('latin1', 0, 16))
-  const key = bytes.toString('utf8', 16)
-  if (!hash || Buffer.compare(Buffer.from(key), bytes.subarray(16)) !== 0) return undefined
-  return { hash, key }
 }

@@ -1,7 +1,7 @@
 // Assembles the fastify server: its limits, its routes, and what happens to requests that no route can take. Decides how errors
 // become problems; knows no sockets. Invariant: every error body is a problem, and 500 is only for a defect.
 
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import swagger from '@fastify/swagger'
 import { fastify, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -10,13 +10,14 @@ import { createMetrics } from '../telemetry/metrics.ts'
 import type { RouteLatency } from '../telemetry/latency.ts'
 import { AllowTable } from './allow-table.ts'
 import { problemOfError } from './failures.ts'
-import { type KeyExchange, noStore } from './key-exchange.ts'
+import { KeyExchange, noStore } from './key-exchange.ts'
 import { KeyFront } from './key-front.ts'
-import { KEY_ROUTE, normalTarget } from './key-target.ts'
+import { KEY_ROUTE, type KeyParams, namesOfTarget, normalTarget } from './key-target.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { namesOf, problemOfFastifyError, refusalReceipt } from './refused-requests.ts'
 import { type Problem, PROBLEMS, Refusal, sendProblem } from './problems.ts'
 import { answerParserError } from './raw-errors.ts'
+import { refusalOfHead } from './request-head.ts'
 import { readTrace } from './request-headers.ts'
 import { bucketRoutes, listingRoute } from './routes/buckets.ts'
 import { clusterRoutes } from './routes/cluster.ts'
@@ -36,6 +37,8 @@ export interface HttpAppOptions {
 export interface HttpApp {
   readonly app: FastifyInstance
   readonly front: KeyFront
+  /** Answers a request that Node hands over before there is a route for it. */
+  readonly refuse: (request: IncomingMessage, response: ServerResponse, problem: Problem) => void
 }
 
 /** For `inject`: everything as fastify serves it. */
@@ -62,25 +65,32 @@ export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp>
   const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const problem = problemOf(error, () => request.id, request.headers)
     // After a body that was too large the connection is drained, not cut: a reset would take the answer with it.
-    reply.removeHeader('connection')
-    const names = namesOf(request)
-    const receipt = names === null ? null : refusalReceipt(node, names.bucket, names.key, problem.code)
+    if (reply.raw.shouldKeepAlive) reply.removeHeader('connection')
+    else reply.header('connection', 'close')
+    return answerProblem(reply, problem, namesOf(request))
+  }
+  const answerProblem = (reply: FastifyReply, problem: Problem, names: KeyParams | null): FastifyReply => {
+    const receipt = names && refusalReceipt(node, names, problem.code)
     if (receipt !== null) reply.header('quorate-receipt', receipt)
     return sendProblem(reply, problem)
   }
   const refuse = (exchange: KeyExchange, error: unknown): void => {
     try {
       const problem = problemOf(error, nextRequestId, exchange.headers)
-      const receipt = refusalReceipt(node, exchange.bucket, exchange.key, problem.code)
-      const headers = noStore()
-      if (receipt !== null) headers.push('quorate-receipt', receipt)
-      exchange.sendProblem(headers, problem)
+      sendRefusal(exchange, problem)
     } catch (err) {
       // Nobody is above to hear of it. What fails when the head was written, too, can only be cut off.
       logger?.error({ err }, 'a refusal failed: a defect')
       exchange.response.destroy()
     }
   }
+  const sendRefusal = (exchange: KeyExchange, problem: Problem): void => {
+    const receipt = refusalReceipt(node, exchange, problem.code)
+    const headers = noStore()
+    if (receipt !== null) headers.push('quorate-receipt', receipt)
+    exchange.sendProblem(headers, problem)
+  }
+  const countUnmatched = (status: number): void => unmatched.observe(status, 0)
   const operations = keyOperations(node, limits, refuse)
 
   const app: FastifyInstance = fastify({
@@ -99,7 +109,10 @@ export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp>
     frameworkErrors: (error, request, reply) => {
       answerError(error, request, reply)
     },
-    clientErrorHandler: answerParserError,
+    clientErrorHandler: (error, socket) => {
+      const status = answerParserError(error, socket)
+      if (status !== null) countUnmatched(status)
+    },
     http: {
       IncomingMessage: ValueRequest,
       maxHeaderSize: limits.headerBytesMax,
@@ -107,6 +120,8 @@ export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp>
       connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs),
       // Checked below, so that the answer is a problem.
       requireHostHeader: false,
+      // Of two Host lines none is dropped: together they are no host.
+      joinDuplicateHeaders: true,
       // Requests without a body, as reads are, get no stream to be drained: a tenth of a GET.
       optimizeEmptyRequests: true,
     },
@@ -147,13 +162,15 @@ export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp>
             detail: `this route has ${methods.join(', ')}`,
             headers: { allow: methods.join(', ') },
           }
-    unmatched.observe(PROBLEMS[problem.code].status, 0)
-    return sendProblem(reply, problem)
+    countUnmatched(PROBLEMS[problem.code].status)
+    return answerProblem(reply, problem, methods.length === 0 ? null : namesOfTarget(pathOf(request)))
   }
   app.setNotFoundHandler(answerUnmatched)
   app.addHook('onRequest', (request, reply, done) => {
-    if (request.raw.httpVersionMinor === 1 && request.headers.host === undefined) {
-      sendProblem(reply, { code: 'bad-request', detail: 'HTTP/1.1 requires a Host header' })
+    const refusal = refusalOfHead(request.raw)
+    if (refusal !== null) {
+      if (request.is404) countUnmatched(PROBLEMS[refusal.code].status)
+      done(refusal)
     } else if (request.is404) answerUnmatched(request, reply)
     else done()
   })
@@ -202,7 +219,15 @@ export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp>
       note(nextRequestId, request, KEY_ROUTE, status, ms)
     },
   })
-  return { app, front }
+  return {
+    app,
+    front,
+    refuse: (request, response, problem) => {
+      const names = namesOfTarget(normalTarget(request.url ?? '/'))
+      sendRefusal(new KeyExchange(request, response, names?.bucket ?? '', names?.key ?? ''), problem)
+      countUnmatched(PROBLEMS[problem.code].status)
+    },
+  }
 }
 
 let requests = 0

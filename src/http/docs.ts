@@ -27,10 +27,19 @@ export function problemDocs(...codes: readonly ProblemCode[]): Record<number, Re
   for (const [status, group] of byStatus) {
     docs[status] = {
       description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
+      ...(PROBLEM_HEADERS[status] && { headers: headerDocs(...PROBLEM_HEADERS[status]) }),
       content: { [PROBLEM_TYPE]: { schema: { $ref: 'Problem#' } } },
     }
   }
   return docs
+}
+
+/** By status, on every route. */
+const PROBLEM_HEADERS: Readonly<Record<number, readonly AnswerHeader[]>> = {
+  405: ['Allow'],
+  415: ['Accept-Encoding'],
+  429: ['Retry-After'],
+  503: ['Retry-After'],
 }
 
 /** Every route can answer so, before or beside its own work. */
@@ -45,6 +54,7 @@ export const COMMON_PROBLEMS: readonly ProblemCode[] = [
   'overloaded',
   'headers-too-large',
   'internal',
+  'unsupported-transfer-coding',
   'not-ready',
 ]
 
@@ -62,9 +72,13 @@ export type AnswerHeader =
   | 'Quorate-Version'
   | 'Quorate-Expires'
   | 'Quorate-Explain'
+  | 'Quorate-Meta-*'
   | 'ETag'
   | 'Last-Modified'
   | 'Preference-Applied'
+  | 'Retry-After'
+  | 'Allow'
+  | 'Accept-Encoding'
 
 const ALL: Readonly<Record<AnswerHeader, HeaderDoc>> = {
   'Quorate-Receipt': text(
@@ -75,9 +89,13 @@ const ALL: Readonly<Record<AnswerHeader, HeaderDoc>> = {
   'Quorate-Version': text('The version’s dot.'),
   'Quorate-Expires': text('RFC 3339 time from which on the version is gone.'),
   'Quorate-Explain': text('List (RFC 9651, at most 4 KiB) of each replica’s answer, with ?explain=1.'),
+  'Quorate-Meta-*': text('Each as it was stored with the value.'),
   ETag: text('Names the set of live versions.'),
   'Last-Modified': text('HTTP date of the latest version.'),
   'Preference-Applied': text('`return=representation` where it was asked for.'),
+  'Retry-After': count('Seconds. Only where nothing was applied and another try may fare better.'),
+  Allow: text('The methods that the route has.'),
+  'Accept-Encoding': text('`identity`, after a Content-Encoding that is not.'),
 }
 
 export function headerDocs(...names: readonly AnswerHeader[]): Readonly<Record<string, HeaderDoc>> {

@@ -16,6 +16,9 @@ export function problemOfFailure(failure: Failure): Problem {
       const { operation, required, acknowledged, replicas, outcome } = failure
       const wanted = operation === 'read' ? 'answers' : 'acknowledgements'
       const inReach = replicas.filter(({ answer }) => answer === 'not-asked').length
+      // Where nobody was left to ask the failure is told at once: nothing was late.
+      const isLate = replicas.some(({ answer }) => answer === 'in-flight' || answer === 'failed')
+      const came = isLate ? 'came in time' : 'could be had; no other replica can be asked'
       const fate =
         operation === 'read' ? '' : outcome === 'unknown' ? '; the write may surface later' : '; nothing was written'
       return {
@@ -23,7 +26,7 @@ export function problemOfFailure(failure: Failure): Problem {
         detail:
           inReach > 0
             ? `${required} ${wanted} are required, but only ${inReach} of ${replicas.length} replicas ${inReach === 1 ? 'is' : 'are'} in reach; nothing was sent`
-            : `${acknowledged} of ${required} required ${wanted} came in time${fate}`,
+            : `${acknowledged} of ${required} required ${wanted} ${came}${fate}`,
         fields: { operation, required, acknowledged, replicas, outcome },
         ...(outcome === 'not-applied' && { headers: RETRY }),
       }
@@ -61,14 +64,17 @@ export function problemOfFailure(failure: Failure): Problem {
 export function problemOfListing(outcome: Exclude<ListOutcome, { readonly type: 'page' }>): Problem {
   switch (outcome.type) {
     case 'bad-cursor':
-      return { code: 'bad-cursor', detail: 'cursors are opaque and belong to the listing that gave them' }
+      return {
+        code: 'bad-cursor',
+        detail: 'cursors are opaque and belong to the listing that gave them: the same bucket and prefix',
+      }
     case 'bad-quorum':
       return { code: 'bad-quorum', detail: outcome.detail }
     case 'quorum-not-met': {
       const { partition, required, acknowledged, cursor } = outcome
       return {
         code: 'quorum-not-met',
-        detail: `partition ${partition}: ${acknowledged} of ${required} required answers came in time`,
+        detail: `partition ${partition}: ${acknowledged} of ${required} required answers came`,
         fields: { operation: 'read', partition, required, acknowledged, cursor, outcome: 'not-applied' },
         headers: RETRY,
       }

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { KeyExchange } from './key-exchange.ts'
 import { BUCKET_BYTES_MAX, type HttpLimits, KEY_BYTES_MAX } from './limits.ts'
+import { isPlainHead } from './request-head.ts'
 import { ValueRequest } from './value-request.ts'
 
 export interface KeyFrontOptions {
@@ -35,10 +36,10 @@ export class KeyFront {
     const { method, url, headers } = request
     const isPut = method === 'PUT'
     if ((!isPut && method !== 'GET') || !this.#isOpen || url === undefined) return false
-    if (request.httpVersionMinor !== 1 || headers.host === undefined) return false
+    if (request.httpVersionMinor !== 1 || !isPlainHead(request, isPut)) return false
     const slash = plainKeyAt(url)
     if (slash < 0) return false
-    const length = isPut ? this.#bodyLength(headers['content-length'], headers['transfer-encoding']) : 0
+    const length = isPut ? this.#bodyLength(headers['content-length']) : 0
     if (length < 0) return false
     const exchange = new KeyExchange(request, response, url.slice(PREFIX.length, slash), url.slice(slash + 1))
     exchange.onAnswer = this.#options.onAnswer
@@ -49,8 +50,8 @@ export class KeyFront {
   }
 
   /** Of a body that is announced and within the limit; −1: any other. */
-  #bodyLength(contentLength: string | undefined, transferEncoding: string | undefined): number {
-    if (contentLength === undefined || transferEncoding !== undefined) return -1
+  #bodyLength(contentLength: string | undefined): number {
+    if (contentLength === undefined) return -1
     const length = Number(contentLength)
     return length <= this.#options.limits.valueBytesMax ? length : -1
   }

@@ -21,15 +21,48 @@ export function checkKey(key: string): string {
   return checkName('key', key, KEY_BYTES_MAX)
 }
 
+/** The beginning of keys, of a listing: as long as a key at most, and anything else. */
+export function checkPrefix(prefix: string): string {
+  return checkLength('prefix', prefix, KEY_BYTES_MAX)
+}
+
 function checkName(what: string, name: string, bytesMax: number): string {
   if (name === '') throw new Refusal('bad-key', `the ${what} is empty`)
   if (name === '.' || name === '..')
     throw new Refusal('bad-key', `"." and ".." cannot be a ${what}: URL libraries remove them`)
+  return checkLength(what, name, bytesMax)
+}
+
+function checkLength(what: string, name: string, bytesMax: number): string {
   // A character is three bytes of UTF-8 at most (a surrogate pair: four), so most names need no counting.
   if (name.length * 3 > bytesMax && Buffer.byteLength(name) > bytesMax) {
     throw new Refusal('key-too-long', `a ${what} has at most ${bytesMax} bytes of UTF-8`)
   }
   return name
+}
+
+/** Whether both could be named by a request that is carried out. */
+export function areNames({ bucket, key }: KeyParams): boolean {
+  try {
+    checkBucket(bucket)
+    checkKey(key)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The bucket and key of a request target that no route took: another method's; null where it names none. */
+export function namesOfTarget(url: string): KeyParams | null {
+  const query = url.indexOf('?')
+  const [before, v1, kv, bucket, key, ...more] = (query < 0 ? url : url.slice(0, query)).split('/')
+  if (before !== '' || v1 !== 'v1' || kv !== 'kv' || bucket === undefined || key === undefined || more.length > 0)
+    return null
+  try {
+    return { bucket: decodeURIComponent(bucket), key: decodeURIComponent(key) }
+  } catch {
+    return null
+  }
 }
 
 export function keyPath(bucket: string, key: string): string {

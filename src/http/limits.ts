@@ -26,8 +26,8 @@ export const HTTP_LIMITS: HttpLimits = {
   connectionsMax: 10_000,
 }
 
-export const BUCKET_BYTES_MAX = 255
-export const KEY_BYTES_MAX = 1024
+/** Those of the messages between nodes: what a client may name must never be more than a peer understands. */
+export { BUCKET_BYTES_MAX, KEY_BYTES_MAX } from '../protocol/fields.ts'
 
 /** Without Quorate-Timeout. */
 export const OPERATION_TIMEOUT_MS = 5000

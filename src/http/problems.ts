@@ -24,6 +24,7 @@ export type ProblemCode =
   | 'value-too-large'
   | 'key-too-long'
   | 'unsupported-media-type'
+  | 'unsupported-encoding'
   | 'expectation-failed'
   | 'idempotency-mismatch'
   | 'unknown-property'
@@ -31,6 +32,7 @@ export type ProblemCode =
   | 'meta-too-large'
   | 'headers-too-large'
   | 'internal'
+  | 'unsupported-transfer-coding'
   | 'quorum-not-met'
   | 'context-not-reached'
   | 'clock-ahead'
@@ -52,7 +54,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   'bad-body': { status: 400, title: 'The body is malformed' },
   'bad-quorum': { status: 400, title: 'The replica count asked for is not within 1..N' },
   'bad-context': { status: 400, title: 'The causal context is malformed, altered, or of another key or cluster' },
-  'bad-cursor': { status: 400, title: 'The cursor is malformed or of another bucket' },
+  'bad-cursor': { status: 400, title: 'The cursor is malformed or of another bucket or prefix' },
   'not-found': { status: 404, title: 'No live value' },
   'unknown-route': { status: 404, title: 'No such route' },
   'method-not-allowed': { status: 405, title: 'The route does not have this method' },
@@ -62,8 +64,9 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   'too-many-siblings': { status: 409, title: 'The key has too many siblings' },
   'precondition-failed': { status: 412, title: 'A precondition does not hold' },
   'value-too-large': { status: 413, title: 'The body exceeds the limit' },
-  'key-too-long': { status: 414, title: 'The bucket or key is too long' },
+  'key-too-long': { status: 414, title: 'The bucket, key or prefix is too long' },
   'unsupported-media-type': { status: 415, title: 'The body must be application/json' },
+  'unsupported-encoding': { status: 415, title: 'The content coding is not supported' },
   'expectation-failed': { status: 417, title: 'The expectation cannot be met' },
   'idempotency-mismatch': { status: 422, title: 'The idempotency key was used with another body' },
   'unknown-property': { status: 422, title: 'Unknown property' },
@@ -71,6 +74,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   'meta-too-large': { status: 431, title: 'The Quorate-Meta-* headers exceed their limit' },
   'headers-too-large': { status: 431, title: 'The request line and headers exceed their limit' },
   internal: { status: 500, title: 'A defect of this node' },
+  'unsupported-transfer-coding': { status: 501, title: 'The transfer coding is not supported' },
   'quorum-not-met': { status: 503, title: 'Too few replicas answered' },
   'context-not-reached': { status: 503, title: 'The replicas that answered have not seen the context' },
   'clock-ahead': { status: 503, title: 'A timestamp is too far ahead of the clocks' },

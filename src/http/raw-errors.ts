@@ -23,24 +23,27 @@ export function problemOfParserError(code: string | undefined): Problem {
   }
 }
 
-export function answerParserError(error: Error, socket: Socket): void {
+/** The status that was answered, or null: nothing was, by this. */
+export function answerParserError(error: Error, socket: Socket): number | null {
   const code: unknown = Reflect.get(error, 'code')
   if (code === 'ECONNRESET' || code === 'EPIPE' || !socket.writable || socket.destroyed) {
     socket.destroy()
-    return
+    return null
   }
   const current = currentOf(socket)
   if (current !== null && isComplete(current.req)) {
     current.shouldKeepAlive = false
     if (current.writableFinished) socket.destroySoon()
     else current.once('close', () => socket.destroySoon())
-    return
+    return null
   }
   if (current?.headersSent) {
     socket.destroy()
-    return
+    return null
   }
-  socket.end(rawProblem(problemOfParserError(typeof code === 'string' ? code : undefined)), () => socket.destroySoon())
+  const problem = problemOfParserError(typeof code === 'string' ? code : undefined)
+  socket.end(rawProblem(problem), () => socket.destroySoon())
+  return PROBLEMS[problem.code].status
 }
 
 function isComplete(request: unknown): boolean {

@@ -1,7 +1,7 @@
 // How a receipt and an explanation look on the wire. Decides their order and spelling; knows nothing of how they came about.
 // Invariant: the receipt's members and their order never change; new ones may only follow.
 
-import type { ExplainEntry, Receipt } from '../coordinator/operations.ts'
+import type { ExplainEntry, Failure, Receipt } from '../coordinator/operations.ts'
 import { EXPLAIN_BYTES_MAX } from './limits.ts'
 import { sfList, sfParameterized, sfString } from './structured-fields.ts'
 
@@ -29,15 +29,44 @@ function receiptText(receipt: Receipt): string {
   return superseded === undefined ? text : `${text}, superseded=${superseded}`
 }
 
-/** A list of replicas; versions leave first when all would exceed 4 KiB, then whole members from the end. */
-export function formatExplain(entries: readonly ExplainEntry[]): string {
+/** One replica's part; `elapsedMs` null: it has not answered. */
+export interface ToldEntry extends Omit<ExplainEntry, 'elapsedMs'> {
+  readonly elapsedMs: number | null
+}
+
+const UNANSWERED: readonly string[] = ['in-flight', 'unreachable']
+
+/** What was noted, and those of the failure's replicas of whom nothing could be: they have not answered. */
+export function explained(
+  noted: readonly ExplainEntry[],
+  outcome: Failure | { readonly type: string },
+  fallbacks: () => readonly string[],
+): readonly ToldEntry[] {
+  if (!('replicas' in outcome)) return noted
+  const silent = outcome.replicas.filter(
+    ({ node, answer }) =>
+      UNANSWERED.includes(answer) && !noted.some((entry) => entry.node === node && entry.answer === answer),
+  )
+  if (silent.length === 0) return noted
+  const standIns = fallbacks()
+  return [
+    ...noted,
+    ...silent.map(({ node, answer }): ToldEntry => {
+      const role = standIns.includes(node) ? 'fallback' : 'home'
+      return { node, role, answer, versions: [], elapsedMs: null }
+    }),
+  ]
+}
+
+/** A list of replicas; versions leave first when all would exceed 4 KiB, then whole members from the end. Empty: no header. */
+export function formatExplain(entries: readonly ToldEntry[]): string {
   const members = (versions: boolean): string[] =>
     entries.map((entry) =>
       sfParameterized(entry.node, {
         role: entry.role,
         answer: entry.answer,
         ...(versions && { versions: entry.versions.join(' ') }),
-        ms: Math.max(0, entry.elapsedMs),
+        ...(entry.elapsedMs !== null && { ms: Math.max(0, entry.elapsedMs) }),
       }),
     )
   const full = members(true)

@@ -3,7 +3,7 @@
 
 import type { FastifyRequest } from 'fastify'
 import type { NodeApi } from '../node/api.ts'
-import { KEY_ROUTE } from './key-target.ts'
+import { areNames, KEY_ROUTE, type KeyParams } from './key-target.ts'
 import type { Problem, ProblemCode } from './problems.ts'
 import { formatReceipt } from './receipt.ts'
 
@@ -32,12 +32,13 @@ export function problemOfFastifyError(error: unknown, bodyBytesMax: number): Pro
   }
 }
 
-/** Codes after which bucket and key are not known to be names. */
-const NAMELESS: readonly ProblemCode[] = ['bad-key', 'bad-url', 'key-too-long', 'not-ready', 'internal']
+/** After which the node may not be able to tell. */
+const SILENT: readonly ProblemCode[] = ['not-ready', 'internal']
 
 /** Null where the request named no usable key or the node does not know the ring. */
-export function refusalReceipt(node: NodeApi, bucket: string, key: string, code: ProblemCode): string | null {
-  if (NAMELESS.includes(code) || !node.readiness().ready) return null
+export function refusalReceipt(node: NodeApi, names: KeyParams, code: ProblemCode): string | null {
+  if (SILENT.includes(code) || !areNames(names) || !node.readiness().ready) return null
+  const { bucket, key } = names
   const n = Math.min(node.getBucket(bucket).settings.n, node.cluster().members.length)
   const { ring } = node.place(bucket, key)
   return formatReceipt({
@@ -53,7 +54,7 @@ export function refusalReceipt(node: NodeApi, bucket: string, key: string, code:
 }
 
 /** The bucket and key that fastify found in a request's path, or null. */
-export function namesOf(request: FastifyRequest): { readonly bucket: string; readonly key: string } | null {
+export function namesOf(request: FastifyRequest): KeyParams | null {
   const { params } = request
   if (request.routeOptions.url !== KEY_ROUTE || typeof params !== 'object' || params === null) return null
   const bucket: unknown = Reflect.get(params, 'bucket')

@@ -94,7 +94,15 @@ export function readPrecondition(headers: IncomingHttpHeaders): Precondition | u
 export function prefersRepresentation(headers: IncomingHttpHeaders): boolean {
   const { prefer } = headers
   if (prefer === undefined) return false
-  return /(?:^|,)\s*return\s*=\s*"?representation"?\s*(?:[;,]|$)/i.test(String(prefer))
+  // What is quoted is one word, whatever stands in it; only one that could stand bare keeps its text.
+  const bare = String(prefer).replace(/"((?:[^"\\]|\\.)*)"/g, (_, inner: string) => (/^\w+$/.test(inner) ? inner : '?'))
+  if (bare.includes('"')) return false
+  for (const preference of bare.split(',')) {
+    const [, value] = /^\s*return\s*(?:=\s*(\w*)\s*)?(?:;|$)/i.exec(preference) ?? []
+    // The first one counts.
+    if (value !== undefined) return value.toLowerCase() === 'representation'
+  }
+  return false
 }
 
 /** (name without prefix, value); `bytesMax` bounds names and values together. */

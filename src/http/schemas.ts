@@ -71,11 +71,15 @@ export const GetQuery: TSchema = Type.Object({
 export const LIST_LIMIT_DEFAULT = 100
 
 export const ListQuery: TSchema = Type.Object({
-  prefix: Type.Optional(Type.String({ maxLength: KEY_BYTES_MAX, description: 'Only keys that begin with this.' })),
+  prefix: Type.Optional(
+    Type.String({ description: `Only keys that begin with this: at most ${KEY_BYTES_MAX} bytes of UTF-8.` }),
+  ),
   limit: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 1000, default: LIST_LIMIT_DEFAULT, description: 'Keys of one page at most.' }),
   ),
-  cursor: Type.Optional(Type.String({ maxLength: 8192, description: 'Of the page before.' })),
+  cursor: Type.Optional(
+    Type.String({ maxLength: 8192, description: 'Of the page before, of the same bucket and prefix.' }),
+  ),
 })
 
 export interface ListQueryShape {

@@ -7,7 +7,7 @@ import type { NodeApi } from '../node/api.ts'
 import { buildFrontedApp } from './app.ts'
 import { Connections } from './connections.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
-import { problemBody, PROBLEM_TYPE, PROBLEMS } from './problems.ts'
+import { refusalOfHead } from './request-head.ts'
 import { ValueRequest } from './value-request.ts'
 
 export interface HttpServerOptions {
@@ -36,7 +36,7 @@ export interface HttpServer {
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { node, host, port, logger } = options
   const limits: HttpLimits = { ...HTTP_LIMITS, ...options.limits }
-  const { app, front } = await buildFrontedApp({ node, logger, limits })
+  const { app, front, refuse } = await buildFrontedApp({ node, logger, limits })
   const connections = new Connections(app.server)
   let isEnding = false
   putBefore(app.server, (request, response) => {
@@ -47,20 +47,15 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     return front.take(request, response)
   })
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    // A client that waits to be asked for too large a body is answered without having sent it; nothing may follow then.
-    if (Number(request.headers['content-length'] ?? 0) > limits.valueBytesMax) response.shouldKeepAlive = false
+    // A client that waits to be asked for a body that is refused is answered without having sent it; nothing may follow then.
+    const isTooLarge = Number(request.headers['content-length'] ?? 0) > limits.valueBytesMax
+    if (isTooLarge || refusalOfHead(request) !== null) response.shouldKeepAlive = false
     else response.writeContinue()
     app.server.emit('request', request, response)
   })
-  app.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     if (isEnding) response.shouldKeepAlive = false
-    const body = problemBody({ code: 'expectation-failed', detail: 'only 100-continue can be expected' })
-    response.writeHead(PROBLEMS['expectation-failed'].status, {
-      'cache-control': 'no-store',
-      'content-type': PROBLEM_TYPE,
-      'content-length': body.length,
-    })
-    response.end(body)
+    refuse(request, response, { code: 'expectation-failed', detail: 'only 100-continue can be expected' })
   })
   const finish = (withinMs: number): Promise<boolean> => {
     isEnding = true

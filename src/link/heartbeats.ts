@@ -3,7 +3,7 @@
 
 import type { Timer } from '../ports/clock.ts'
 import type { HeartbeatFrame } from '../protocol/messages.ts'
-import type { LinkEnvironment } from './peer-link.ts'
+import type { LinkEnvironment } from './settings.ts'
 
 export class Heartbeats {
   /** When anything was last heard of the peer, in monotonic time. */

@@ -11,15 +11,16 @@ import type { Logger } from '../telemetry/log.ts'
 import { LinkCounters } from './counters.ts'
 import { Dialing } from './dialing.ts'
 import type { DialOutcome } from './dialing.ts'
-import { connectionNumberOf, FRESH_BYTES, incarnationOf, INCARNATION_BYTES, nonceOf } from './handshake.ts'
+import { FRESH_BYTES, INCARNATION_BYTES, nonceOf } from './handshake.ts'
 import { Impairment } from './impairment.ts'
 import { afterMicrotasks } from './outbox.ts'
 import type { Schedule } from './outbox.ts'
 import { PeerLink } from './peer-link.ts'
-import type { CloseReason, LinkEnvironment } from './peer-link.ts'
+import type { CloseReason } from './peer-link.ts'
 import type { AnswerTo, Peers, RequestOptions } from './peers.ts'
+import { isPreferred } from './rivals.ts'
 import { DEFAULT_LINK_SETTINGS } from './settings.ts'
-import type { LinkHooks, LinkSettings } from './settings.ts'
+import type { LinkEnvironment, LinkHooks, LinkSettings } from './settings.ts'
 
 export interface PeerLinksOptions {
   readonly clock: Clock
@@ -63,6 +64,8 @@ export class PeerLinks implements Peers {
   /** Every link that is not closed, in any stage. */
   readonly #all = new Set<PeerLink>()
   readonly #heardAt = new Map<string, number>()
+  /** What each member's software said it is, when it was last linked. */
+  readonly #software = new Map<string, string>()
   readonly #listeners = new Set<(member: string, reachable: boolean) => void>()
   #listener: Listener | null = null
   #greetings = 0
@@ -144,6 +147,11 @@ export class PeerLinks implements Peers {
 
   lastHeardAt(member: string): number | null {
     return this.#links.get(member)?.heardAt ?? this.#heardAt.get(member) ?? null
+  }
+
+  /** The version of the member's software, as it last said; null: it never did. */
+  softwareOf(member: string): string | null {
+    return this.#software.get(member) ?? null
   }
 
   /** The storage at the other end of the member's link, or null without one. */
@@ -264,33 +272,20 @@ export class PeerLinks implements Peers {
   }
 
   #opened(link: PeerLink): void {
-    const { logger } = this.#environment
+    const { logger, hooks } = this.#environment
     const peer = link.peer
     if (peer === null) return
     this.#dialing.learn(peer.name, peer.peerAddress)
+    if (typeof peer.software === 'string') this.#software.set(peer.name, peer.software)
     const rival = this.#links.get(peer.name)
-    if (rival !== undefined && rival.isOpen && !this.#prefers(link, rival)) return this.#retire(link)
+    if (rival !== undefined && rival.isOpen && !isPreferred(link, rival, hooks.localHello().name))
+      return this.#retire(link)
     this.#links.set(peer.name, link)
     if (rival !== undefined) this.#retire(rival)
     else {
       logger.info({ peer: peer.name, storage: peer.storage, remote: link.remote }, 'peer linked')
       this.#announce(peer.name, true)
     }
-  }
-
-  /** Of two links that were opened at the same time both ends keep the one that the smaller name began. */
-  #prefers(link: PeerLink, rival: PeerLink): boolean {
-    const [peer, before] = [link.peer, rival.peer]
-    if (peer === null || before === null || !rival.fresh) return true
-    // Another run of the peer's process: what is left of the old one is only a socket.
-    if (incarnationOf(peer) !== incarnationOf(before)) return true
-    // Begun twice by the same side: it must have lost the first, or tried two addresses.
-    const [begun, begunBefore] = [link.initiatorHello, rival.initiatorHello]
-    if (link.role === rival.role && begun !== null && begunBefore !== null) {
-      return connectionNumberOf(begun) > connectionNumberOf(begunBefore)
-    }
-    const here = this.#environment.hooks.localHello().name
-    return (link.role === 'initiator') === here < peer.name
   }
 
   /** Takes no new requests; what is under way on it may finish. */

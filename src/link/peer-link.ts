@@ -3,37 +3,19 @@
 // Invariant: every request settles exactly once; nothing is handled before both sides have admitted each other.
 
 import { QuorateError } from '../errors.ts'
-import type { Clock, Timer } from '../ports/clock.ts'
-import type { Random } from '../ports/random.ts'
+import type { Timer } from '../ports/clock.ts'
 import type { Connection } from '../ports/transport.ts'
 import { decodeFrame, encodeFrame } from '../protocol/codec.ts'
 import type { Frame, GoodbyeFrame, HelloFrame, Request, RequestFrame } from '../protocol/messages.ts'
-import type { Logger } from '../telemetry/log.ts'
-import type { LinkCounters } from './counters.ts'
 import { FrameReader, PREFIX_BYTES } from './framing.ts'
 import { Handshake } from './handshake.ts'
 import type { Role } from './handshake.ts'
 import { Heartbeats } from './heartbeats.ts'
-import type { Impairment } from './impairment.ts'
 import { InFlight } from './in-flight.ts'
 import { Outbox } from './outbox.ts'
-import type { Schedule } from './outbox.ts'
 import type { AnswerTo, RequestHandler, RequestOptions } from './peers.ts'
 import { Serving } from './serving.ts'
-import type { LinkHooks, LinkSettings } from './settings.ts'
-
-/** What all links of a node share. */
-export interface LinkEnvironment {
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  readonly schedule: Schedule
-  readonly settings: LinkSettings
-  readonly hooks: LinkHooks
-  readonly counters: LinkCounters
-  readonly impairment: Impairment
-  readonly secrets: readonly string[]
-}
+import type { LinkEnvironment } from './settings.ts'
 
 export type CloseReason = GoodbyeFrame['reason'] | 'broken' | 'silent' | 'greeting-timeout' | 'self'
 
@@ -172,7 +154,15 @@ export class PeerLink {
     const pending = this.#outbox.pendingBytes
     const { frameBytesMax, pendingBytesMax } = this.#environment.settings
     const bytesMax = pending === 0 ? frameBytesMax : Math.min(frameBytesMax, pendingBytesMax - pending)
-    if (this.#say(frame, bytesMax)) this.requests.add(id, { request, budgetMs, signal, done }, now)
+    let said: boolean
+    try {
+      said = this.#say(frame, bytesMax)
+    } catch (error) {
+      // One that the peer would not understand: it ends here and not, with all the others, at the link.
+      if (error instanceof QuorateError) return done(error)
+      throw error
+    }
+    if (said) this.requests.add(id, { request, budgetMs, signal, done }, now)
     else done(this.#overloaded(`${pending} bytes wait to be sent`))
   }
 
@@ -323,7 +313,7 @@ export class PeerLink {
     this.#end(frame.reason, true)
   }
 
-  /** False when the frame is too large; then nothing was said. */
+  /** False when the frame is too large; then nothing was said, nor when it throws `protocol` since the peer could not read it. */
   #say(frame: Frame, bytesMax: number = this.#environment.settings.frameBytesMax): boolean {
     const { counters, impairment } = this.#environment
     const length =

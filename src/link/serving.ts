@@ -1,9 +1,10 @@
 // Requests of the peer on one link: each is handed to this node's handler, and what it answers is said. Knows nothing of bytes, nor of
 // what requests mean. Invariant: at most one reply a request, and none for one whose handler failed.
 
+import { QuorateError } from '../errors.ts'
 import type { Reply, ReplyFrame, RequestFrame } from '../protocol/messages.ts'
-import type { LinkEnvironment } from './peer-link.ts'
 import type { RequestHandler } from './peers.ts'
+import type { LinkEnvironment } from './settings.ts'
 
 export class Serving {
   readonly #environment: LinkEnvironment
@@ -11,7 +12,7 @@ export class Serving {
   readonly #settledLate: () => void
   #count = 0
 
-  /** `say` is false when the reply is too large; `settledLate` runs when one that was waited for is no longer under way. */
+  /** `say` is false when the reply is too large, and throws `protocol` where the peer could not read it; `settledLate` runs when one that was waited for is no longer under way. */
   constructor(environment: LinkEnvironment, say: (frame: ReplyFrame) => boolean, settledLate: () => void) {
     this.#environment = environment
     this.#say = say
@@ -49,8 +50,15 @@ export class Serving {
 
   #answer({ id, request }: RequestFrame, peer: string, reply: Reply, time: number): void {
     this.#count--
-    if (this.#say({ type: 'reply', id, time, reply })) return
-    this.#environment.logger.error({ peer, request: request.type }, 'reply is too large to send')
+    const { counters, logger } = this.#environment
+    try {
+      if (!this.#say({ type: 'reply', id, time, reply }))
+        logger.error({ peer, request: request.type }, 'reply is too large to send')
+    } catch (error) {
+      if (!(error instanceof QuorateError)) throw error
+      counters.handlerErrors++
+      logger.error({ peer, request: request.type, error }, 'reply cannot be said')
+    }
   }
 
   /** What it did before it failed is unknown, so a refusal would be a lie: the peer's deadline answers. */

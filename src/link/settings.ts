@@ -1,6 +1,13 @@
-// Every bound and interval of the links in one place, and what the rooms above decide for them. Types and defaults only.
+// Every bound and interval of the links in one place, what the rooms above decide for them, and what else all links of a node share.
+// Types and defaults only.
 
+import type { Clock } from '../ports/clock.ts'
+import type { Random } from '../ports/random.ts'
 import type { GoodbyeFrame, HelloFrame } from '../protocol/messages.ts'
+import type { Logger } from '../telemetry/log.ts'
+import type { LinkCounters } from './counters.ts'
+import type { Impairment } from './impairment.ts'
+import type { Schedule } from './outbox.ts'
 import type { RequestHandler } from './peers.ts'
 
 export interface LinkSettings {
@@ -68,4 +75,17 @@ export interface LinkHooks {
   readonly onHeartbeatDigests: (member: string, membersDigest: string, settingsDigest: string) => void
   /** The members that should be linked, and where; this node itself may be among them. */
   readonly members: () => Iterable<{ readonly name: string; readonly peerAddress: string }>
+}
+
+/** What all links of a node share. */
+export interface LinkEnvironment {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly schedule: Schedule
+  readonly settings: LinkSettings
+  readonly hooks: LinkHooks
+  readonly counters: LinkCounters
+  readonly impairment: Impairment
+  readonly secrets: readonly string[]
 }

@@ -16,6 +16,7 @@ export interface MemberStatus {
   readonly lastHeartbeatMs: number | null
   /** (partition, N=default) pairs that it is a home of. */
   readonly ownedPartitions: number
+  /** Of the software there, as it last said; null: never heard. */
   readonly version: string | null
 }
 

@@ -149,6 +149,7 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
         clusterId: membership.table?.clusterId ?? null,
         clusterName,
         table: membership.encoded,
+        software: options.version,
       }),
       admit: (hello) => membership.admit(hello),
       onHello: (hello) => membership.onHello(hello),

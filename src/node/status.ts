@@ -43,7 +43,7 @@ export function clusterStatus(parts: {
       status: isSelf ? (filling.isActive ? 'filling' : 'self') : alive,
       lastHeartbeatMs: isSelf ? 0 : heardAt === null ? null : Math.round(clock.monotonic() - heardAt),
       ownedPartitions: ring.ownedPartitions(member.name, Math.min(defaults.n ?? 3, ring.members.length)).length,
-      version: isSelf ? self.version : null,
+      version: isSelf ? self.version : links.softwareOf(member.name),
     }
   })
   return { id: table.clusterId, name: table.terms.clusterName, partitions: table.terms.partitions, members }

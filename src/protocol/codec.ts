@@ -1,6 +1,6 @@
 // Frames as bytes and back: MessagePack positional arrays [frame code, …], without the length prefix (link's framing adds it).
 // Decides what a well-formed frame is; knows nothing of connections. Invariant: whatever the bytes, decoding returns a
-// well-formed frame or throws QuorateError('protocol'), at a cost bounded by the input's size.
+// well-formed frame or throws QuorateError('protocol'), at a cost bounded by the input's size; whatever is encoded is decoded again.
 
 import { Packr, Unpackr } from 'msgpackr'
 import { QuorateError } from '../errors.ts'
@@ -55,9 +55,16 @@ const GOODBYE_REASONS: readonly GoodbyeFrame['reason'][] = [
 const packr = new Packr({ useRecords: false })
 const unpackr = new Unpackr({ useRecords: false })
 
-/** The frame's body. The result is the caller's own. */
+/**
+ * The frame's body. The result is the caller's own. Throws `protocol` where `decodeFrame` would: a receiver ends the link over such a
+ * frame, and with it the requests of everybody else.
+ */
 export function encodeFrame(frame: Frame): Buffer {
-  return packr.pack(frameFields(frame))
+  const fields = frameFields(frame)
+  parseFrame(fields)
+  const bytes = packr.pack(fields)
+  assertBounded(bytes)
+  return bytes
 }
 
 /** The body between `from` and `to`. Binary fields of the result are views on `bytes`. Throws `protocol`, nothing else. */
@@ -108,6 +115,7 @@ function frameFields(frame: Frame): readonly unknown[] {
         frame.clusterName,
         frame.nonce,
         frame.table,
+        frame.software ?? null,
       ]
     case 'proof':
       return [PROOF, frame.proof]
@@ -170,5 +178,6 @@ function parseHello(fields: Fields): HelloFrame {
     clusterName: text(fields, 8, LABEL_BYTES_MAX),
     nonce,
     table: binary(fields, 10),
+    software: fields.length > 11 ? textOrNull(fields, 11, LABEL_BYTES_MAX) : null,
   }
 }

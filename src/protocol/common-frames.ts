@@ -62,27 +62,27 @@ function writeRequest(to: PackWriter, frame: RequestFrame, request: Request): vo
     return
   }
   to.array(request.type === 'read' ? READ_REQUEST_SLOTS : WRITE_REQUEST_SLOTS)
-  to.number(REQUEST)
-  to.number(frame.id)
-  to.number(frame.budgetMs)
-  to.number(frame.time)
+  to.integer(REQUEST)
+  to.integer(frame.id)
+  to.amount(frame.budgetMs)
+  to.amount(frame.time)
   to.textOrNull(frame.trace)
-  to.number(request.type === 'read' ? READ : WRITE)
-  to.text(request.bucket)
-  to.text(request.key)
-  to.number(request.partition)
+  to.integer(request.type === 'read' ? READ : WRITE)
+  to.text(request.bucket, 1)
+  to.text(request.key, 1)
+  to.integer(request.partition)
   if (request.type === 'read') {
     to.textOrNull(request.expectDigest)
     to.binaryOrNull(request.mustInclude)
     to.boolean(request.fallback)
   } else {
-    to.number(INTENTS.indexOf(request.intent))
+    to.integer(INTENTS.indexOf(request.intent))
     to.binary(request.view)
     to.textOrNull(request.hintFor)
     to.boolean(request.durable)
   }
   to.text(request.membersDigest)
-  to.number(request.settingsVersion)
+  to.amount(request.settingsVersion)
 }
 
 function writeReply(to: PackWriter, frame: ReplyFrame, reply: Reply): void {
@@ -91,20 +91,20 @@ function writeReply(to: PackWriter, frame: ReplyFrame, reply: Reply): void {
     return
   }
   to.array(reply.type === 'read' ? READ_REPLY_SLOTS : WRITE_REPLY_SLOTS)
-  to.number(REPLY)
-  to.number(frame.id)
-  to.number(frame.time)
+  to.integer(REPLY)
+  to.integer(frame.id)
+  to.amount(frame.time)
   if (reply.type === 'read') {
-    to.number(READ)
+    to.integer(READ)
     to.text(reply.digest)
     to.binaryOrNull(reply.view)
     to.binaryOrNull(reply.missing)
   } else {
-    to.number(WRITE)
-    to.number(OUTCOMES.indexOf(reply.outcome))
+    to.integer(WRITE)
+    to.integer(OUTCOMES.indexOf(reply.outcome))
     to.boolean(reply.durable)
     to.boolean(reply.heldLive)
-    to.number(reply.siblings)
+    to.integer(reply.siblings)
     to.binaryOrNull(reply.context)
     to.binaryOrNull(reply.refusedDots)
   }

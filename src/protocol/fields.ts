@@ -54,6 +54,8 @@ export function text(fields: Fields, at: number, bytesMax: number, bytesMin: num
   const length = value.length
   if (length < bytesMin || length > bytesMax) return reject(at, `text of ${bytesMin} to ${bytesMax} bytes`)
   if (length * 3 > bytesMax && Buffer.byteLength(value) > bytesMax) return reject(at, `text up to ${bytesMax} bytes`)
+  // Never so in what came, which was UTF-8; in what is to be sent it would become another text.
+  if (!value.isWellFormed()) return reject(at, 'well-formed text')
   return value
 }
 

@@ -265,6 +265,8 @@ export interface HelloFrame {
   readonly nonce: Uint8Array
   /** Encoded member table, or founding view (cluster/founding.ts). */
   readonly table: Uint8Array
+  /** What the software there calls its own version, for operators. Null or absent: it does not say. */
+  readonly software?: string | null
 }
 
 /** Second frame in both directions when a secret is set: HMAC-SHA256 over both hellos. Empty otherwise. */

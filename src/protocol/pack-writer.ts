@@ -29,15 +29,21 @@ export class PackWriter {
     this.bytes[this.at++] = value ? 0xc3 : 0xc2
   }
 
-  /** A number that is not negative: an integer of up to 32 bits by its size, any other as a double. */
-  number(value: number): void {
+  /** A number from 0 to 2^53 − 1: an integer of up to 32 bits by its size, any other as a double. */
+  amount(value: number): void {
+    if (value >>> 0 === value) return this.integer(value)
     const { bytes, at } = this
-    if (value >>> 0 !== value) {
-      if (!(value > 0)) this.plain = false
-      bytes[at] = 0xcb
-      this.#view.setFloat64(at + 1, value)
-      this.at = at + 9
-    } else if (value < 0x80) {
+    if (!(value > 0 && value <= Number.MAX_SAFE_INTEGER)) this.plain = false
+    bytes[at] = 0xcb
+    this.#view.setFloat64(at + 1, value)
+    this.at = at + 9
+  }
+
+  /** An integer of up to 32 bits, by its size. */
+  integer(value: number): void {
+    const { bytes, at } = this
+    if (value >>> 0 !== value) this.plain = false
+    if (value < 0x80) {
       bytes[at] = value
       this.at = at + 1
     } else if (value < 0x100) {
@@ -55,11 +61,12 @@ export class PackWriter {
     }
   }
 
-  /** Text of ASCII up to 255 characters, as nearly all names are. */
-  text(value: string): void {
+  /** Text of ASCII up to 255 characters, as nearly all names are: no slot's own bound is lower. */
+  text(value: string, bytesMin: number = 0): void {
     const { bytes } = this
     const { length } = value
     let { at } = this
+    if (length < bytesMin) this.plain = false
     if (length < 32) bytes[at++] = 0xa0 | length
     else {
       bytes[at++] = 0xd9

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { hexOf } from '../../src/core/hash64.ts'
 import { keyHash, partitionOfHash } from '../../src/core/ring/key-hash.ts'
 import { list, type ListAsk, type ListingParts } from '../../src/coordinator/listing.ts'
-import type { ListOutcome } from '../../src/coordinator/operations.ts'
+import type { ListOptions, ListOutcome } from '../../src/coordinator/operations.ts'
 import type { Replicas } from '../../src/coordinator/replicas.ts'
 import type { ListReply } from '../../src/protocol/messages.ts'
 import { memoryHomes, PARTITIONS, STILL_CLOCK } from '../replica/memory-home.ts'
@@ -22,7 +22,11 @@ function honest({ partition, after, limit }: ListAsk): ListReply {
   return { type: 'list', filling: false, keys: places.slice(0, limit), more: places.length > limit }
 }
 
-async function listed(limit: number, answer: (member: string, ask: ListAsk) => ListReply): Promise<ListOutcome> {
+async function listed(
+  limit: number,
+  answer: (member: string, ask: ListAsk) => ListReply,
+  more: Partial<ListOptions> = {},
+): Promise<ListOutcome> {
   const [home] = await memoryHomes(['x', 'y', 'z'])
   const parts: Partial<ListingParts> = {
     directory: () => home!.directory,
@@ -31,7 +35,7 @@ async function listed(limit: number, answer: (member: string, ask: ListAsk) => L
     replicas: { reachable: () => true } as unknown as Replicas,
     askHome: async (member, ask) => answer(member, ask),
   }
-  return list(parts as ListingParts, { bucket: 'b', prefix: '', limit, cursor: null, timeoutMs: 1000 })
+  return list(parts as ListingParts, { bucket: 'b', prefix: '', limit, cursor: null, timeoutMs: 1000, ...more })
 }
 
 const sorted = (outcome: ListOutcome): readonly string[] =>
@@ -59,4 +63,36 @@ test('a page asked ahead that fails when nobody waits for it ends no process', a
   })
   await new Promise((resolve) => setImmediate(resolve))
   expect(outcome.type).toBe('page')
+})
+
+const cursorOf = (outcome: ListOutcome): string | null => (outcome.type === 'page' ? outcome.cursor : null)
+
+test('a cursor goes on with the listing that gave it, and is refused by any other', async () => {
+  const first = await listed(2, (_, ask) => honest(ask))
+  const cursor = cursorOf(first)
+  expect(cursor).not.toBeNull()
+  const rest = await listed(10, (_, ask) => honest(ask), { cursor })
+  expect([...sorted(first), ...sorted(rest)].toSorted()).toEqual(KEYS)
+  const asked: ListAsk[] = []
+  const note = (_: string, ask: ListAsk): ListReply => {
+    asked.push(ask)
+    return honest(ask)
+  }
+  for (const other of [{ bucket: 'c' }, { prefix: 'k' }, { bucket: 'bk' }])
+    expect(await listed(10, note, { cursor, ...other }), JSON.stringify(other)).toEqual({ type: 'bad-cursor' })
+  expect(asked).toEqual([])
+})
+
+test('a cursor whose key no peer would understand is refused', async () => {
+  const cursor = cursorOf(await listed(2, (_, ask) => honest(ask))) as string
+  const head = Buffer.from(cursor, 'base64url').subarray(0, 24)
+  const forged = (key: string | Buffer): string => Buffer.concat([head, Buffer.from(key)]).toString('base64url')
+  const fails = (_: string): ListReply => {
+    throw new Error('a home was asked')
+  }
+  const bad = [forged('a'.repeat(1025)), forged('€'.repeat(342)), forged(Buffer.of(0xff)), forged(''.padEnd(2000, 'a'))]
+  const foreign = [Buffer.from('0'.repeat(16) + 'a'.repeat(2000)).toString('base64url'), 'nonsense', `${cursor}=`]
+  for (const text of [...bad, ...foreign])
+    expect(await listed(10, fails, { cursor: text }), text).toEqual({ type: 'bad-cursor' })
+  expect((await listed(10, (_, ask) => honest(ask), { cursor: forged('€'.repeat(341)) })).type).toBe('page')
 })

@@ -51,6 +51,11 @@ describe('with and without it', () => {
     ['quorate-meta-', 'b'],
     ['content-type', 'text/plain'],
     ['content-type', 'no type;;'],
+    ['content-range', 'bytes 0-1/2'],
+    ['content-encoding', 'identity'],
+    ['content-encoding', 'gzip'],
+    ['host', 'x'],
+    ['prefer', 'foo="x, return=representation"'],
     ['connection', 'close'],
   ]
   const headers = fc.array(

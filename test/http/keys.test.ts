@@ -156,6 +156,19 @@ describe('PUT', () => {
     expect(second.headers['quorate-siblings']).toBe('2')
     expect(second.headers['etag']).toBeUndefined()
     expect((await put('c', { prefer: 'return=minimal' })).statusCode).toBe(204)
+    for (const [prefer, status] of [
+      ['foo="x, return=representation"', 204],
+      ['foo="\\", return=representation', 204],
+      ['foo="return=representation"', 204],
+      ['return=minimal, return=representation', 204],
+      ['xreturn=representation', 204],
+      ['return=representations', 204],
+      ['return', 204],
+      ['return="representation"', 300],
+      ['Return = Representation ; x="a,b", foo', 300],
+      ['foo="x, y", return=representation', 300],
+    ] as const)
+      expect((await put('d', { prefer })).statusCode === 204 ? 204 : 300, prefer).toBe(status)
   })
   test('malformed headers are 400, unknown ones are ignored', async () => {
     const bad: [string, string, string][] = [
@@ -332,6 +345,32 @@ describe('GET', () => {
       })),
     }
     expect(header(await get({}, `${URL}?explain=1`), 'quorate-explain').length).toBeLessThanOrEqual(4096)
+    node.nextGet = { ...node.nextGet, explain: [] }
+    expect((await get({}, `${URL}?explain=1`)).headers).not.toHaveProperty('quorate-explain')
+  })
+  test('explain lists who has not answered, too', async () => {
+    const replicas = [
+      { node: 'node-0', answer: 'in-flight' },
+      { node: 'node-1', answer: 'in-flight' },
+      { node: 'node-2', answer: 'unreachable' },
+      { node: 'node-3', answer: 'acknowledged' },
+    ]
+    // Of its first round, a read.
+    const before = { node: 'node-0', role: 'home', answer: 'same', versions: [], elapsedMs: 1 } as const
+    const noted = { node: 'node-2', role: 'home', answer: 'unreachable', versions: [], elapsedMs: 0 } as const
+    const lost = { type: 'quorum-not-met', required: 2, acknowledged: 1, replicas, outcome: 'unknown' } as const
+    node.nextPut = { ...lost, operation: 'write', receipt: node.receipt(), explain: [before, noted] }
+    const place = node.place.bind(node)
+    node.place = (bucket, key) => ({ ...place(bucket, key), fallbacks: ['node-1'] })
+    expect(header(await put('a', {}, `${URL}?explain=1`), 'quorate-explain')).toBe(
+      [
+        '"node-0";role="home";answer="same";versions="";ms=1',
+        '"node-2";role="home";answer="unreachable";versions="";ms=0',
+        '"node-0";role="home";answer="in-flight";versions=""',
+        '"node-1";role="fallback";answer="in-flight";versions=""',
+      ].join(', '),
+    )
+    expect((await put('a')).headers).toHaveProperty('quorate-explain')
   })
 })
 
@@ -396,6 +435,20 @@ describe('failures', () => {
       outcome: 'unknown',
       replicas: [{ node: 'node-1', answer: 'unreachable' }],
     })
+  })
+  test('what was not waited for did not come late', async () => {
+    const lost = unmet('unknown')
+    if (lost.type !== 'quorum-not-met') throw new Error('it is')
+    for (const [others, words] of [
+      [['unreachable', 'complete'], '1 of 2 required answers could be had; no other replica can be asked'],
+      [['unreachable', 'refused:not-serving'], '1 of 2 required answers could be had; no other replica can be asked'],
+      [['in-flight', 'complete'], '1 of 2 required answers came in time'],
+      [['failed', 'unreachable'], '1 of 2 required answers came in time'],
+    ] as const) {
+      const replicas = others.map((answer, i) => ({ node: `node-${i}`, answer }))
+      node.nextGet = { ...lost, operation: 'read', outcome: 'not-applied', replicas }
+      expect(problem(await get())['detail']).toBe(words)
+    }
   })
   test('not ready is 503 with Retry-After and asks nobody', async () => {
     node.ready = { ready: false, reason: 'joining' }

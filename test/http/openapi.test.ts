@@ -9,6 +9,7 @@ import { FakeNode } from './fake-node.ts'
 interface Operation {
   readonly operationId: string
   readonly parameters?: readonly { readonly in: string; readonly name: string }[]
+  readonly requestBody?: object
   readonly responses: Readonly<
     Record<string, { readonly description: string; readonly content?: object; readonly headers?: object }>
   >
@@ -83,4 +84,24 @@ test('every route and header stands in it', async () => {
   expect(paths['/v1/kv/{bucket}/{key}']?.['get']?.responses['200']?.headers).toMatchObject({
     'Quorate-Receipt': { schema: { type: 'string' } },
   })
+})
+
+test('a value’s body, its metadata, and every header of an answer stand in it', async () => {
+  const { paths } = await openApi()
+  const { get, put, delete: remove, head } = paths['/v1/kv/{bucket}/{key}'] ?? {}
+  expect(put?.requestBody).toMatchObject({ content: { '*/*': { schema: { type: 'string', format: 'binary' } } } })
+  expect(put?.parameters).toContainEqual(expect.objectContaining({ in: 'header', name: 'quorate-meta-*' }))
+  const headersOf = (operation: Operation | undefined, status: number): string[] =>
+    Object.keys(operation?.responses[status]?.headers ?? {})
+  for (const name of ['Quorate-Explain', 'Quorate-Expires', 'Quorate-Meta-*', 'Last-Modified', 'ETag'])
+    for (const operation of [get, put]) expect(headersOf(operation, 200), name).toContain(name)
+  for (const operation of [get, put, remove, head]) {
+    expect(headersOf(operation, 405)).toContain('Allow')
+    expect(headersOf(operation, 412)).toContain('ETag')
+    for (const status of [429, 503]) expect(headersOf(operation, status)).toContain('Retry-After')
+    for (const status of [400, 404, 405, 412, 503])
+      expect(headersOf(operation, status)).toEqual(expect.arrayContaining(['Quorate-Receipt', 'Quorate-Explain']))
+  }
+  for (const operations of Object.values(paths))
+    for (const operation of Object.values(operations)) expect(headersOf(operation, 503)).toContain('Retry-After')
 })

@@ -61,6 +61,7 @@ test('listing refuses what it cannot mean', async () => {
   }
   expect((await ask('GET', '/v1/kv/b?prefix=%ff')).body['code']).toBe('bad-url')
   expect((await ask('GET', '/v1/kv/b?cursor=nonsense')).body['code']).toBe('bad-cursor')
+  expect((await ask('GET', `/v1/kv/b?cursor=${'a'.repeat(8193)}`)).status).toBe(400)
   node.nextList = { type: 'quorum-not-met', partition: 7, required: 2, acknowledged: 1, cursor: 'c' }
   expect((await ask('GET', '/v1/kv/b')).body).toMatchObject({
     code: 'quorum-not-met',
@@ -69,6 +70,21 @@ test('listing refuses what it cannot mean', async () => {
     acknowledged: 1,
     cursor: 'c',
   })
+})
+
+test('a prefix is as long as a key at most, in bytes', async () => {
+  for (const [prefix, status] of [
+    ['%E2%82%AC'.repeat(341), 200],
+    ['%E2%82%AC'.repeat(342), 414],
+    ['a'.repeat(1024), 200],
+    ['a'.repeat(1025), 414],
+  ] as const) {
+    const { length } = node.asked
+    const answer = await ask('GET', `/v1/kv/b?prefix=${prefix}`)
+    expect(answer.status, prefix.slice(0, 3)).toBe(status)
+    expect(answer.body['code']).toBe(status === 200 ? undefined : 'key-too-long')
+    expect(node.asked.length - length).toBe(status === 200 ? 1 : 0)
+  }
 })
 
 test('buckets have defaults, take changes, and keep what is fixed', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { QuorateError } from '../../src/errors.ts'
-import type { Reply } from '../../src/protocol/messages.ts'
+import type { Reply, Request } from '../../src/protocol/messages.ts'
 import { stored, World, write } from './two-nodes.ts'
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -56,6 +56,34 @@ describe('a pair of nodes', () => {
     expect(heard[2]).toBe('closed')
   })
 
+  test('what the other end could not read is not said: that one request fails, the link and all others stay', async () => {
+    const world = new World()
+    const heard: Request[] = []
+    const [a, b] = await world.pair(
+      {},
+      {
+        handler: (_, request) => {
+          heard.push(request)
+          return request.type === 'handoff' ? { type: 'handoff', bytesGranted: -1 } : stored(7)
+        },
+      },
+    )
+    const list = { type: 'list', bucket: 'b', partition: 19, prefix: '€'.repeat(342), after: null, limit: 9 } as const
+    const waiting = a.links.request('b', write(), { budgetMs: 1000 })
+    const codes = [list, { ...list, prefix: '', bucket: '' }, write({ key: '' }), write({ key: '\ud800' })].map(
+      (request) => codeOf(a.links.request('b', request, { budgetMs: 1000 })),
+    )
+    expect(await Promise.all(codes)).toEqual(codes.map(() => 'protocol'))
+    expect((await world.time.settle(waiting)).reply).toEqual(stored(7))
+    // Nor a reply that cannot be read: the deadline answers.
+    const late = codeOf(a.links.request('b', { type: 'handoff', pendingBytes: 1 }, { budgetMs: 100 }))
+    expect(await world.time.settle(late)).toBe('timeout')
+    expect(heard.map(({ type }) => type)).toEqual(['write', 'handoff'])
+    expect(b.links.counters.handlerErrors).toBe(1)
+    expect([a.goodbyes, b.goodbyes, a.changes, b.changes]).toEqual([[], [], ['b up'], ['a up']])
+    expect((await world.time.settle(a.links.request('b', write(), { budgetMs: 1000 }))).reply).toEqual(stored(7))
+  })
+
   test('a request that is asked from an answer goes out, and time heard with it is observed before it is handled', async () => {
     const world = new World()
     const [a, b] = await world.pair()
@@ -71,6 +99,22 @@ describe('a pair of nodes', () => {
     await world.time.settle(a.links.request('b', write(), { budgetMs: 1000, time: ahead }))
     expect(b.observed.at(-1)).toBe(ahead)
     expect(Math.max(...b.observed.slice(0, -1), 0)).toBeLessThan(ahead)
+  })
+
+  test('knows what software the other end runs, also when it is gone', async () => {
+    const world = new World()
+    const a = world.node('a', { members: ['b', 'c'], software: '1.2.3' })
+    const b = world.node('b', { members: ['a'], software: '1.3.0-rc.1' })
+    expect(a.links.softwareOf('b')).toBeNull()
+    await world.time.settle(Promise.all([a.links.start(), b.links.start()]))
+    await world.time.runUntilCondition(() => a.links.reachable('b') && b.links.reachable('a'), 5000)
+    expect([a.links.softwareOf('b'), b.links.softwareOf('a')]).toEqual(['1.3.0-rc.1', '1.2.3'])
+    await world.time.settle(b.links.close())
+    await world.time.runUntilCondition(() => !a.links.reachable('b'), 5000)
+    expect([a.links.softwareOf('b'), a.links.softwareOf('c')]).toEqual(['1.3.0-rc.1', null])
+    // One that does not say.
+    const [c] = await new World().pair()
+    expect(c.links.softwareOf('b')).toBeNull()
   })
 
   test('keeps one link after a simultaneous open, begun by the smaller name', async () => {

@@ -16,6 +16,7 @@ export interface NodeOptions {
   readonly secrets?: readonly string[]
   readonly clusterId?: string | null
   readonly clusterName?: string
+  readonly software?: string
   readonly storage?: string
   readonly admit?: (hello: HelloFrame) => Admission
   readonly settings?: Partial<LinkSettings>
@@ -83,6 +84,7 @@ export class World {
           clusterId: options.clusterId ?? null,
           clusterName: options.clusterName ?? 'test',
           table: new Uint8Array(0),
+          ...(options.software !== undefined && { software: options.software }),
         }),
         admit: options.admit ?? (() => ({ accept: true })),
         onHello: (hello) => node.hellos.push(hello),

@@ -144,6 +144,7 @@ export const frame: Arbitrary<Frame> = fc.oneof(
     clusterName: label,
     nonce: fc.uint8Array({ minLength: 16, maxLength: 64 }),
     table: binary,
+    software: orNull(label),
   }),
   fc.record({ type: fc.constant('proof' as const), proof: binary }),
   fc.record({

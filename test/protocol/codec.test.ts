@@ -147,7 +147,8 @@ describe('hostile bytes', () => {
 
   test('keys and buckets outside their bounds are refused', () => {
     const withKey = (bucket: string, key: string): Frame | null =>
-      tryDecode(encodeFrame({ ...writeFrame, request: { ...writeFrame.request, bucket, key } } as Frame))
+      // Not by our encoder, which refuses the same.
+      tryDecode(packr.pack([3, 1, 5000, 0, null, 1, bucket, key, 19, 0, new Uint8Array(30), null, true, 'digest', 1]))
     expect(withKey('b', 'ж'.repeat(512))).not.toBeNull()
     expect(withKey('b', 'ж'.repeat(513))).toBeNull()
     expect(withKey('b', '')).toBeNull()
@@ -160,5 +161,20 @@ describe('hostile bytes', () => {
     for (const id of [-1, 1.5, NaN, Infinity, 2 ** 32]) expect(tryDecode(packr.pack([4, id, 0, 9, 0]))).toBeNull()
     for (const time of [-1, NaN, Infinity, 2 ** 60]) expect(tryDecode(packr.pack([4, 1, time, 9, 0]))).toBeNull()
     expect(tryDecode(packr.pack([4, 1, 0, 9, 0]))).not.toBeNull()
+  })
+
+  test('a hello may say less than ours or more, but nothing without bounds', () => {
+    const hello = [1, 1, 'a', null, 's', '', '', null, 'test', new Uint8Array(16), new Uint8Array(0)]
+    const said = (...more: readonly unknown[]): unknown => {
+      const frame = tryDecode(packr.pack([...hello, ...more]))
+      return frame?.type === 'hello' ? frame.software : 'refused'
+    }
+    expect(said()).toBeNull()
+    expect(said(null)).toBeNull()
+    expect(said('1.2.3')).toBe('1.2.3')
+    expect(said('1.2.3', 'of a later version')).toBe('1.2.3')
+    expect(said('1'.repeat(513))).toBe('refused')
+    expect(said(3)).toBe('refused')
+    expect(tryDecode(packr.pack(hello.slice(0, -1)))).toBeNull()
   })
 })

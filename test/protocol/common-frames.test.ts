@@ -14,7 +14,9 @@ const lengths = fc.constantFrom(0, 1, 15, 16, 17, 31, 32, 100, 255, 256, 257, 30
 const textOf = (length: number): Arbitrary<string> =>
   fc.string({ unit: 'grapheme-ascii', minLength: length, maxLength: length })
 const text = fc.oneof(fc.string({ unit: 'grapheme-ascii', maxLength: 40 }), lengths.chain(textOf))
+const short = text.filter((value) => value.length <= 255)
 const named = text.filter((value) => value !== '')
+const bucket = short.filter((value) => value !== '')
 const binary = fc.oneof(
   fc.uint8Array({ maxLength: 40 }),
   lengths.map((length) => new Uint8Array(length).fill(7)),
@@ -25,21 +27,21 @@ const amount = fc.oneof(
   fc.nat(Number.MAX_SAFE_INTEGER),
   fc.double({ min: 0, max: 1e15, noNaN: true }).map(Math.abs),
 )
-const key = { bucket: named, key: named, partition: uint, membersDigest: text, settingsVersion: amount }
+const key = { bucket, key: named, partition: uint, membersDigest: text, settingsVersion: amount }
 
 const request: Arbitrary<Frame> = fc.record({
   type: fc.constant('request' as const),
   id: uint,
   budgetMs: amount,
   time: amount,
-  trace: orNull(text),
+  trace: orNull(short),
   request: fc.oneof(
     fc.record({
       ...key,
       type: fc.constant('write' as const),
       intent: fc.constantFrom('client' as const, 'repair' as const, 'handoff' as const),
       view: binary,
-      hintFor: orNull(text),
+      hintFor: orNull(short),
       durable: fc.boolean(),
     }),
     fc.record({

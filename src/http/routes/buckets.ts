@@ -10,7 +10,7 @@ import { COMMON_PROBLEMS, jsonDoc, problemDocs } from '../docs.ts'
 import { problemOfBucket, problemOfListing } from '../failures.ts'
 import { HEADERS } from '../header-schemas.ts'
 import { sendJson } from '../json-reply.ts'
-import { checkBucket } from '../key-target.ts'
+import { checkBucket, checkPrefix } from '../key-target.ts'
 import { Refusal, sendProblem } from '../problems.ts'
 import { readLevel, readTimeoutMs } from '../request-headers.ts'
 import {
@@ -24,7 +24,7 @@ import {
   PageJson,
 } from '../schemas.ts'
 import { Type } from 'typebox'
-import { requireReady } from './keys.ts'
+import { requireReady } from './key-options.ts'
 
 interface BucketRoute {
   Params: { readonly bucket: string }
@@ -39,7 +39,7 @@ export function listingRoute(app: FastifyInstance, node: NodeApi): void {
         summary: 'Lists keys',
         operationId: 'listKeys',
         description:
-          'In the order of (64-bit hash, key), each partition read at the bucket’s R. A page may be short while `more` is true.',
+          'In the order of (64-bit hash, key), each partition read at the bucket’s R. A page may be short while `more` is true. A cursor goes on with the bucket and prefix that it came of.',
         params: BucketPath,
         querystring: ListQuery,
         headers: Type.Object({ 'quorate-r': HEADERS['quorate-r'], 'quorate-timeout': HEADERS['quorate-timeout'] }),
@@ -61,12 +61,11 @@ export function listingRoute(app: FastifyInstance, node: NodeApi): void {
     async (request, reply) => {
       const bucket = checkBucket(request.params.bucket)
       const { prefix, limit, cursor } = request.query
-      requireDecodable(request.raw.url ?? '')
       requireReady(node)
       const r = readLevel(request.headers, 'quorate-r')
       const options: ListOptions = {
         bucket,
-        prefix: prefix ?? '',
+        prefix: checkPrefix(prefix ?? ''),
         limit: limit ?? LIST_LIMIT_DEFAULT,
         cursor: cursor === undefined || cursor === '' ? null : cursor,
         timeoutMs: readTimeoutMs(request.headers),
@@ -77,17 +76,6 @@ export function listingRoute(app: FastifyInstance, node: NodeApi): void {
       return sendJson(reply, { keys: outcome.keys, cursor: outcome.cursor, more: outcome.more })
     },
   )
-}
-
-/** The query parser leaves what it cannot decode as it is; a prefix must not silently mean something else. */
-function requireDecodable(url: string): void {
-  const query = url.indexOf('?')
-  if (query < 0) return
-  try {
-    decodeURIComponent(url.slice(query + 1))
-  } catch {
-    throw new Refusal('bad-url', 'the query is not valid percent-encoded UTF-8')
-  }
 }
 
 export function bucketRoutes(app: FastifyInstance, node: NodeApi): void {
@@ -139,11 +127,13 @@ export function bucketRoutes(app: FastifyInstance, node: NodeApi): void {
           ...problemDocs(
             ...COMMON_PROBLEMS,
             'bad-key',
+            'bad-header',
             'key-too-long',
             'bad-body',
             'bad-quorum',
             'bucket-fixed',
             'unsupported-media-type',
+            'unsupported-encoding',
             'unknown-property',
             'members-unreachable',
           ),

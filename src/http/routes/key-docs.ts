@@ -2,9 +2,10 @@
 
 import type {} from '@fastify/swagger'
 import type { FastifySchema } from 'fastify'
-import { Type } from 'typebox'
+import { type TProperties, Type } from 'typebox'
 import { type AnswerHeader, COMMON_PROBLEMS, headerDocs, jsonDoc, problemDocs, type ResponseDoc } from '../docs.ts'
 import { type HeaderName, HEADERS } from '../header-schemas.ts'
+import { HTTP_LIMITS } from '../limits.ts'
 import type { ProblemCode } from '../problems.ts'
 import { GetQuery, KeyPath, KeyQuery, SiblingsJson } from '../schemas.ts'
 
@@ -32,15 +33,34 @@ const SHARED: readonly HeaderName[] = [
   'traceparent',
 ]
 
-function headers(...names: readonly HeaderName[]): unknown {
-  return Type.Object(Object.fromEntries([...SHARED, ...names].map((name) => [name, HEADERS[name]])))
+function headers(...names: readonly HeaderName[]): TProperties {
+  return Object.fromEntries([...SHARED, ...names].map((name) => [name, HEADERS[name]]))
+}
+
+/** Not one header but all of that name's beginning, so it has no schema that could be looked up by its name. */
+const META = {
+  'quorate-meta-*': Type.Optional(
+    Type.String({
+      description: `Any number of headers whose names begin so: stored and given back with the value. At most ${HTTP_LIMITS.metaBytesMax} bytes of names (without the beginning) and values.`,
+    }),
+  ),
 }
 
 function responses(
   own: Readonly<Record<number, ResponseDoc>>,
   ...problems: readonly ProblemCode[]
 ): Record<number, ResponseDoc> {
-  return { ...problemDocs(...KEY_PROBLEMS, ...problems), ...own }
+  const docs = problemDocs(...KEY_PROBLEMS, ...problems)
+  const told = headerDocs('Quorate-Receipt', 'Quorate-Explain')
+  for (const [status, doc] of Object.entries(docs))
+    docs[Number(status)] = { ...doc, headers: { ...told, ...doc.headers, ...MORE[Number(status)] } }
+  return { ...docs, ...own }
+}
+
+/** What a problem on a key brings with it besides its receipt. */
+const MORE: Readonly<Record<number, ResponseDoc['headers']>> = {
+  404: headerDocs('Quorate-Context'),
+  412: headerDocs('ETag'),
 }
 
 const bytes = { '*/*': { schema: { type: 'string', format: 'binary' } } } as const
@@ -61,6 +81,7 @@ const GET_RESPONSES = responses(
         'Quorate-Version',
         'Quorate-Siblings',
         'Quorate-Expires',
+        'Quorate-Meta-*',
         'Quorate-Receipt',
         'Quorate-Explain',
       ),
@@ -83,7 +104,7 @@ const GET = {
     'Conditional headers count where the answer would be a 200; on 300 they are ignored (RFC 9110, 13.2.1). Range is ignored.',
   params: KeyPath,
   querystring: GetQuery,
-  headers: headers('if-modified-since'),
+  headers: Type.Object(headers('if-modified-since')),
   response: GET_RESPONSES,
 }
 
@@ -98,7 +119,12 @@ export const PUT_SCHEMA: FastifySchema = {
     'The body, of any content type, becomes a new version. With a context it supersedes exactly what that context saw, without one it is concurrent with all that is stored. Quorate-Meta-* headers are stored and returned: 8 KiB of names and values, beyond that 431. Preconditions are best effort between racing writers. If-Unmodified-Since is refused.',
   params: KeyPath,
   querystring: KeyQuery,
-  headers: headers('quorate-ttl', 'idempotency-key', 'prefer'),
+  headers: Type.Object({ ...headers('quorate-ttl', 'idempotency-key', 'prefer'), ...META }),
+  // By content type, so that nothing is checked: a value is any bytes of any type.
+  body: {
+    description: `The value: at most ${HTTP_LIMITS.valueBytesMax} bytes unless set otherwise, or none.`,
+    content: bytes,
+  },
   response: responses(
     {
       200: {
@@ -108,7 +134,11 @@ export const PUT_SCHEMA: FastifySchema = {
           'Quorate-Context',
           'Quorate-Version',
           'Quorate-Siblings',
+          'Quorate-Expires',
+          'Quorate-Explain',
+          'Quorate-Meta-*',
           'ETag',
+          'Last-Modified',
           'Preference-Applied',
         ),
         content: { ...bytes, 'application/json': { schema: SiblingsJson } },
@@ -124,6 +154,7 @@ export const PUT_SCHEMA: FastifySchema = {
     },
     'too-many-siblings',
     'idempotency-mismatch',
+    'unsupported-encoding',
     'meta-too-large',
     'clock-ahead',
     'storage-full',
@@ -138,7 +169,7 @@ export const DELETE_SCHEMA: FastifySchema = {
     'Supersedes what its context saw; without Quorate-Context what a read of R home replicas finds (`latest`). Idempotent: where nothing is found nothing is written.',
   params: KeyPath,
   querystring: KeyQuery,
-  headers: headers(),
+  headers: Type.Object(headers()),
   response: responses(
     {
       204: empty(

@@ -10,7 +10,6 @@ import type {
   Found,
   GetOptions,
   GetOutcome,
-  KeyOptions,
   NotFound,
   PutOptions,
   PutOutcome,
@@ -21,29 +20,24 @@ import type { NodeApi } from '../../node/api.ts'
 import type { HeaderList } from '../answer.ts'
 import { openToken, sealToken } from '../causal-context.ts'
 import { formatHttpDate, judgeConditions } from '../conditions.ts'
-import { notReady, problemOfFailure } from '../failures.ts'
+import { problemOfFailure } from '../failures.ts'
 import { KeyExchange, type KeyQueryShape, noStore } from '../key-exchange.ts'
-import { checkBucket, checkKey, KEY_ROUTE, type KeyParams } from '../key-target.ts'
+import { KEY_ROUTE, type KeyParams } from '../key-target.ts'
 import type { HttpLimits } from '../limits.ts'
 import { Refusal } from '../problems.ts'
-import { formatExplain, formatReceipt } from '../receipt.ts'
+import { explained, formatExplain, formatReceipt } from '../receipt.ts'
 import {
   isFieldValue,
   type Mutable,
   prefersRepresentation,
   readContextToken,
   readIdempotencyKey,
-  readLevel,
   readMeta,
-  readPrecondition,
-  readSloppy,
-  readTimeoutMs,
-  readTrace,
   readTtlMs,
 } from '../request-headers.ts'
-import { ValueRequest } from '../value-request.ts'
 import { lastModifiedMs, type LiveVersion, onlyLive, sendVersion, siblingListing } from '../version-reply.ts'
 import { DELETE_SCHEMA, GET_SCHEMA, HEAD_SCHEMA, PUT_SCHEMA } from './key-docs.ts'
+import { readKeyOptions, readWriteOptions, requireUsable } from './key-options.ts'
 
 const OCTETS = 'application/octet-stream'
 
@@ -144,7 +138,7 @@ function getKey(node: NodeApi, exchange: KeyExchange): Promise<GetOutcome> {
 }
 
 function sendGot(node: NodeApi, exchange: KeyExchange, outcome: GetOutcome): void {
-  const headers = told(outcome)
+  const headers = told(node, exchange, outcome)
   if (outcome.type === 'found') return sendFound(node, exchange, outcome, headers)
   if (outcome.type !== 'not-found') return exchange.sendProblem(headers, problemOfFailure(outcome))
   sendNotFound(node, exchange, outcome, headers)
@@ -223,7 +217,7 @@ function putKey(node: NodeApi, exchange: KeyExchange, limits: HttpLimits): Promi
 }
 
 function sendPut(node: NodeApi, exchange: KeyExchange, outcome: PutOutcome): void {
-  const headers = told(outcome)
+  const headers = told(node, exchange, outcome)
   if (outcome.type !== 'stored') return exchange.sendProblem(headers, problemOfFailure(outcome))
   sendStored(node, exchange, outcome, headers)
 }
@@ -260,7 +254,7 @@ function deleteKey(node: NodeApi, exchange: KeyExchange): Promise<Deleted | Fail
 }
 
 function sendDeleted(node: NodeApi, exchange: KeyExchange, outcome: Deleted | Failure): void {
-  const headers = told(outcome)
+  const headers = told(node, exchange, outcome)
   if (outcome.type !== 'deleted') return exchange.sendProblem(headers, problemOfFailure(outcome))
   if (outcome.context !== null) {
     const token = sealToken(node, exchange.bucket, exchange.key, outcome.context)
@@ -275,50 +269,18 @@ const CONTEXT_TOO_LARGE = {
   detail: 'the key’s causal context does not fit in 4 KiB',
 } as const
 
-/** Refuses names that cannot be a key's, and everything while the node is not ready; what began before it ended is finished. */
-function requireUsable(node: NodeApi, { bucket, key, request }: KeyExchange): void {
-  checkBucket(bucket)
-  checkKey(key)
-  const isLate = request instanceof ValueRequest && request.isLate
-  requireReady(node, !isLate)
-}
-
-/** What all requests on a key share. */
-function readKeyOptions({ headers, query }: KeyExchange, options: Mutable<KeyOptions>): void {
-  options.timeoutMs = readTimeoutMs(headers)
-  options.trace = readTrace(headers)
-  const r = readLevel(headers, 'quorate-r')
-  if (r !== undefined) options.r = r
-  const w = readLevel(headers, 'quorate-w')
-  if (w !== undefined) options.w = w
-  const sloppy = readSloppy(headers)
-  if (sloppy !== undefined) options.sloppy = sloppy
-  if (query.explain === '1') options.explain = true
-}
-
-function readWriteOptions(
-  node: NodeApi,
-  exchange: KeyExchange,
-  options: Mutable<Pick<DeleteOptions, 'bucket' | 'key' | 'context' | 'precondition'>>,
-): void {
-  const token = readContextToken(exchange.headers)
-  if (token === 'latest') options.context = token
-  else if (token !== undefined) options.context = openToken(node, options.bucket, options.key, token)
-  const precondition = readPrecondition(exchange.headers)
-  if (precondition !== undefined) options.precondition = precondition
-}
-
-export function requireReady(node: NodeApi, hasBegun = false): void {
-  const readiness = node.readiness()
-  if (readiness.ready || (hasBegun && readiness.finishes)) return
-  const { code, detail, ...more } = notReady(readiness.reason)
-  throw new Refusal(code, detail, more)
-}
-
 /** What every outcome tells, good or bad. */
-function told(outcome: GetOutcome | PutOutcome | Deleted | Failure): HeaderList {
+function told(
+  node: NodeApi,
+  { bucket, key }: KeyExchange,
+  outcome: GetOutcome | PutOutcome | Deleted | Failure,
+): HeaderList {
   const headers = noStore()
   headers.push('quorate-receipt', formatReceipt(outcome.receipt))
-  if (outcome.explain !== undefined) headers.push('quorate-explain', formatExplain(outcome.explain))
+  if (outcome.explain !== undefined) {
+    const list = formatExplain(explained(outcome.explain, outcome, () => node.place(bucket, key).fallbacks))
+    // A list without members has no header (RFC 9651, section 3.1).
+    if (list !== '') headers.push('quorate-explain', list)
+  }
   return headers
 }
