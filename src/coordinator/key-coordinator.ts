@@ -125,7 +125,8 @@ export class KeyCoordinator {
       return {
         type: 'precondition-failed',
         etag: versions.length ? entityTag(versions) : null,
-        ...nothingDone(plan, plan.w),
+        receipt: readReceipt(plan, found),
+        ...(explanation && { explain: explanation.entries }),
       }
     const given =
       options.context === undefined || options.context === 'latest' || options.precondition ? null : options.context

@@ -6,7 +6,7 @@ import { hybridFromMs } from '../core/causality/hybrid-clock.ts'
 import type { Tag, Version } from '../core/causality/version.ts'
 import type { DeadTag, View } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
-import { contextOf, nothingDone, preconditionFails, shown } from './answers.ts'
+import { contextOf, nothingDone, preconditionFails, readReceipt, shown } from './answers.ts'
 import type { Explanation } from './explanation.ts'
 import type { Failure, Precondition } from './operations.ts'
 import type { Plan } from './plan.ts'
@@ -77,7 +77,8 @@ export async function readBase(
     return {
       type: 'precondition-failed',
       etag: versions.length ? entityTag(versions) : null,
-      ...nothingDone(plan, plan.w),
+      receipt: readReceipt(plan, found),
+      ...(explanation && { explain: explanation.entries }),
     }
   }
   return { context: contextOf(found.view), attempt: null, tag }
