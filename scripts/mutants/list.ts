@@ -266,4 +266,15 @@ export const MUTANTS: readonly Mutant[] = [
       edit('storage/manifest.ts', '  await disk.syncDirectory()\n', ''),
     ],
   },
+  {
+    name: 'collection-forgets-tags',
+    guarantee: 'G4, G15',
+    edits: [
+      edit(
+        'core/causality/record.ts',
+        "deadTags: conflict === 'lww' ? record.deadTags : uniteDeadTags(record.deadTags, NO_TAGS, spent),",
+        'deadTags: record.deadTags,',
+      ),
+    ],
+  },
 ]
