@@ -35,6 +35,7 @@ export const FAULT_KINDS = [
   'refused-connections',
   'broken-link',
   'fragments',
+  'impaired-links',
   'graceful-stop',
   'clock-jump',
   'failed-sync',

@@ -93,6 +93,7 @@ function faultsWith(means: Means): Readonly<Record<FaultKind, Fault>> {
     'refused-connections': (ms) => network.lossy('refused-connections', { refuse: 0.5, reset: 0.003 }, ms),
     'broken-link': () => network.breakLink(),
     fragments: (ms) => network.fragments(ms),
+    'impaired-links': (ms) => network.impair(ms),
     'hostile-peer': () => network.hostile(),
 
     'slow-disk': (ms) => disks.degrade('slow-disk', { meanMs: 1 + random.exponential(8) }, ms),

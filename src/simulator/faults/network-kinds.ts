@@ -71,6 +71,24 @@ export class NetworkKinds {
     stability.end('everything')
   }
 
+  /** What a node does to its own links when an operator asks for it: everything later, some of it never, one member not at all. */
+  async impair(durationMs: number): Promise<void> {
+    const { time, stability, random } = this.#means
+    const host = this.#means.victim()
+    const links = host?.node?.rooms?.links
+    if (!host || !links) return
+    const [away = host.name] = random.shuffle(this.#names.filter((name) => name !== host.name))
+    const delayMs = random.integer(1, 60)
+    this.#means.note('impaired-links', `${host.name} by ${delayMs}, without ${away}, for ${durationMs.toFixed(0)}`)
+    stability.begin('everything')
+    links.impair(delayMs, random.chance(0.5) ? 0.03 : 0)
+    links.cut(away, true)
+    await wait(time, durationMs)
+    links.impair(0, 0)
+    links.cut(away, false)
+    stability.end('everything')
+  }
+
   /** TCP as it may be: no trouble, so nothing that anybody could blame. */
   async fragments(durationMs: number): Promise<void> {
     const { network } = this.#means.world.cluster
