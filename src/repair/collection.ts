@@ -4,6 +4,7 @@
 
 import type { HybridClock } from '../core/causality/hybrid-clock.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
+import { IDEMPOTENCY_WINDOW_MS } from '../core/causality/view.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import { encodeClock, type RepairParts } from './exchange-service.ts'
@@ -13,9 +14,6 @@ export interface CollectionParts extends RepairParts {
   readonly hybrid: HybridClock
   readonly clockBoundMs: number
 }
-
-/** How long a client may retry an idempotent write. */
-export const IDEMPOTENCY_WINDOW_MS: number = 24 * 3600 * 1000
 
 export class Collection {
   readonly #parts: CollectionParts

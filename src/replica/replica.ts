@@ -20,7 +20,7 @@ import {
   viewOf,
 } from '../core/causality/record.ts'
 import { isLive, type Version } from '../core/causality/version.ts'
-import { type Conflict, type View, withoutTwins } from '../core/causality/view.ts'
+import { type Conflict, IDEMPOTENCY_WINDOW_MS, type View, withoutTwins } from '../core/causality/view.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import { invariant } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -194,13 +194,23 @@ export class Replica {
     const spentBeforeMs = this.#nowMs() + 2 * this.#limits.clockBoundMs
     const lost = view.versions.filter((v) => isLive(v, spentBeforeMs))
     const clock = this.#storage.clockOf(name.partition)
-    // Both have collected the write, but here its tag was not known: attempts of it that are still to come must die here too.
-    if (lost.length === 0 && view.deadTags.length > 0)
-      return this.mergeExchanged(name, { ...view, versions: NO_VERSIONS }, undefined, conflict).changed
-    if (lost.length === 0 || !clock.isSubsetOf(peerClock)) return false
+    if (lost.length === 0) return this.#learnDeadTags(name, view, conflict)
+    if (!clock.isSubsetOf(peerClock)) return false
     const merged = mergeIntoRecord(undefined, clock.subtract(view.seen), view, conflict)
     this.#commit(name, entry, undefined, merged)
     return true
+  }
+
+  /**
+   * Both have collected the write, but here its tag was not known: attempts of it that are still to come must die here too. Not a tag
+   * that is being forgotten, else it would go round for ever; and no word on versions that have not come here yet.
+   */
+  #learnDeadTags(name: KeyName, view: View, conflict: Conflict): boolean {
+    const sinceMs = this.#nowMs() - IDEMPOTENCY_WINDOW_MS
+    const deadTags = view.deadTags.filter(({ atMs }) => atMs >= sinceMs)
+    const clock = this.#storage.clockOf(name.partition)
+    if (deadTags.length === 0 || !view.versions.every(({ dot }) => clock.has(dot))) return false
+    return this.mergeExchanged(name, { versions: NO_VERSIONS, seen: view.seen, deadTags }, undefined, conflict).changed
   }
 
   /** The end of a full exchange: every record that differed was merged, so the peer's clock holds here too. */

@@ -3,7 +3,7 @@
 
 import { hybridFromMs, type HybridTime, msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import type { KeyRecord, Merged } from '../core/causality/record.ts'
-import { isLive, type Version } from '../core/causality/version.ts'
+import { isLive, type Tag, type Version } from '../core/causality/version.ts'
 import { type View, withoutTwins } from '../core/causality/view.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
 
@@ -31,11 +31,7 @@ export function reasonToRefuse(
   if (isFull && view.versions.some((v) => v.content !== null)) return 'storage-full'
   const latest = Math.max(hybridFromMs(wallMs + limits.clockBoundMs), time)
   for (const { stamp } of view.versions) if (stamp > latest) return 'clock-ahead'
-  for (const { tag } of view.versions) {
-    if (tag && before?.versions.some((v) => v.tag?.id === tag.id && v.tag.fingerprint !== tag.fingerprint)) {
-      return 'idempotency-mismatch'
-    }
-  }
+  for (const { tag } of view.versions) if (tag && isOfAnotherBody(tag, before)) return 'idempotency-mismatch'
   const after = merged.record?.versions ?? NO_VERSIONS
   if (after.length <= (before?.versions.length ?? 0)) return null
   if (withoutTwins(after).length > limits.siblingsMax) return 'too-many-siblings'
@@ -47,3 +43,10 @@ export function reasonToRefuse(
 }
 
 const NO_VERSIONS: readonly Version[] = []
+
+/** Of the attempts that are held, and of those that are over. */
+function isOfAnotherBody({ id, fingerprint }: Tag, before: KeyRecord | undefined): boolean {
+  if (before === undefined) return false
+  const differs = (other: Tag | null): boolean => other?.id === id && other.fingerprint !== fingerprint
+  return before.versions.some(({ tag }) => differs(tag)) || before.deadTags.some(differs)
+}

@@ -7,7 +7,7 @@ import type { Disk } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
 
 export const HEADER_BYTES = 64
-export const FORMAT_VERSION = 1
+export const FORMAT_VERSION = 2
 
 export type FileKind = 'segment' | 'checkpoint' | 'manifest'
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { Connection } from '../../src/ports/transport.ts'
 import { FrameReader, joinFrames } from '../../src/link/framing.ts'
 import { decodeAnyFrame, encodeFrame } from '../../src/protocol/codec.ts'
-import type { Frame, HelloFrame } from '../../src/protocol/messages.ts'
+import { type Frame, type HelloFrame, PROTOCOL_VERSION } from '../../src/protocol/messages.ts'
 import { SimulatedProcess } from '../../src/simulator/simulated-process.ts'
 import { stored, World, write } from './two-nodes.ts'
 import type { NodeOptions, TestNode } from './two-nodes.ts'
@@ -40,7 +40,7 @@ async function stranger(world: World, to: string): Promise<Stranger> {
 function hello(overrides: Partial<HelloFrame> = {}): HelloFrame {
   return {
     type: 'hello',
-    version: 1,
+    version: PROTOCOL_VERSION,
     name: 'stranger',
     to: null,
     storage: 's',

@@ -3,7 +3,7 @@
 import { PeerLinks } from '../../src/link/links.ts'
 import type { Admission, LinkSettings } from '../../src/link/settings.ts'
 import type { RequestHandler } from '../../src/link/peers.ts'
-import type { HelloFrame, Reply, WriteRequest } from '../../src/protocol/messages.ts'
+import { type HelloFrame, PROTOCOL_VERSION, type Reply, type WriteRequest } from '../../src/protocol/messages.ts'
 import { SimulatedNetwork } from '../../src/simulator/network.ts'
 import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { SimulatedProcess } from '../../src/simulator/simulated-process.ts'
@@ -76,7 +76,7 @@ export class World {
       ...(options.settings === undefined ? {} : { settings: options.settings }),
       hooks: {
         localHello: () => ({
-          version: 1,
+          version: PROTOCOL_VERSION,
           name,
           storage: options.storage ?? `storage-of-${name}`,
           peerAddress: `${name}:7481`,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import { FORMAT_VERSION } from '../../src/storage/file-header.ts'
 import { CrashDisk } from './crash-disk.ts'
 import { contentOf, LIFE, openStorage, OTHER_LIFE, viewOf } from './fixture.ts'
 
@@ -219,7 +220,7 @@ describe('storage', () => {
     const { crc32 } = await import('node:zlib')
     const image = disk.image()
     const header = Buffer.from(image.get('log-00000001') as Uint8Array)
-    header.writeUInt32LE(2, 8)
+    header.writeUInt32LE(FORMAT_VERSION + 1, 8)
     header.writeUInt32LE(crc32(header.subarray(0, 60)), 60)
     image.set('log-00000001', header)
     await expect(openStorage(CrashDisk.of(image))).rejects.toMatchObject({ code: 'config' })

@@ -58,7 +58,7 @@ async function runNode(
     } else serving.catch(() => {})
     const drainMs = Math.max(settings.drainMs - EXIT_MS, CLOSE_MS_MIN)
     stopBy = performance.now() + drainMs
-    const finished = await Promise.race([node.drain(drainMs), deadline(drainMs)])
+    const finished = await explained(Promise.race([node.drain(drainMs), deadline(drainMs), broken.promise]))
     if (!finished)
       say(
         io,

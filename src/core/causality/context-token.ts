@@ -29,7 +29,7 @@ export interface Sealer {
   verify(bucket: string, key: string, payload: string, seal: string): boolean
 }
 
-const FORMAT = 1
+const FORMAT = 2
 
 /** Returns null when the token would be longer than `CONTEXT_TOKEN_MAX`: never truncated. */
 export function sealContext(context: CausalContext, bucket: string, key: string, sealer: Sealer): string | null {
@@ -62,7 +62,7 @@ function encode(context: CausalContext): ByteWriter {
   writer.u8(FORMAT)
   writer.varint(context.stamp)
   context.seen.encode(writer)
-  encodeDeadTags(writer, context.tags)
+  encodeDeadTags(writer, context.tags, context.seen.lives())
   while (writer.length % 3 !== 0) writer.u8(0)
   return writer
 }
@@ -73,7 +73,7 @@ function decode(reader: ByteReader): CausalContext | null {
   // What is written under it gets a later stamp, which must be a number still.
   if (stamp === Number.MAX_SAFE_INTEGER) return null
   const seen = DotSet.decode(reader)
-  const tags = decodeDeadTags(reader)
+  const tags = decodeDeadTags(reader, seen.lives())
   if (reader.remaining > 2) return null
   while (reader.remaining > 0) if (reader.u8() !== 0) return null
   return { seen, stamp, tags }

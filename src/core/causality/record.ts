@@ -270,7 +270,7 @@ export function encodeRecord(record: KeyRecord): Buffer {
   if (span && lives === span.lives) for (const top of span.tops) writer.varint(top)
   else if (span) for (const life of lives) writer.varint(span.top(life))
   if (!past.isEmpty) past.encode(writer)
-  if (deadTags.length > 0) encodeDeadTags(writer, deadTags)
+  if (deadTags.length > 0) encodeDeadTags(writer, deadTags, lives)
   encodeVersions(writer, versions, lives)
   return writer.take()
 }
@@ -304,7 +304,7 @@ export function decodeRecord(bytes: Uint8Array): KeyRecord {
   const lives = sharedLives(decodedLives, count)
   const span = flags & SPAN ? decodeSpan(reader, lives) : null
   const past = flags & PAST ? DotSet.decode(reader) : NO_DOTS
-  const deadTags = flags & DEAD_TAGS ? decodeDeadTags(reader) : NO_TAGS
+  const deadTags = flags & DEAD_TAGS ? decodeDeadTags(reader, lives) : NO_TAGS
   const versions = decodeVersions(reader, lives)
   reader.end()
   return { versions, past, span, deadTags }

@@ -4,7 +4,7 @@
 // The union of such sets keeps the invariant; every rule of merging below is that union.
 
 import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.ts'
-import { compareDots, type Dot, type Life, LIFE_BYTES, sameDot } from './dot.ts'
+import { compareDots, type Dot, type Life, sameDot } from './dot.ts'
 import { DotSet } from './dot-set.ts'
 import { msFromHybrid } from './hybrid-clock.ts'
 import { compareByStamp, decodeVersion, encodeVersion, type Tag, type Version } from './version.ts'
@@ -27,6 +27,9 @@ export interface DeadTag extends Tag {
 export function deadTagOf({ tag, dot, stamp }: Version): DeadTag | null {
   return tag && { ...tag, dot, atMs: msFromHybrid(stamp) }
 }
+
+/** How long a client may retry an idempotent write. */
+export const IDEMPOTENCY_WINDOW_MS: number = 24 * 3600 * 1000
 
 /** A total order, so that whoever meets whom first, all keep the same. */
 function compareDeaths(a: DeadTag, b: DeadTag): number {
@@ -191,7 +194,7 @@ export function encodeView(view: View): Buffer {
   const writer = scratch
   writer.begin()
   view.seen.encode(writer)
-  encodeDeadTags(writer, view.deadTags)
+  encodeDeadTags(writer, view.deadTags, view.seen.lives())
   encodeVersions(writer, view.versions, view.seen.lives())
   return writer.take()
 }
@@ -200,28 +203,31 @@ export function encodeView(view: View): Buffer {
 export function decodeView(bytes: Uint8Array): View {
   const reader = new ByteReader(bytes)
   const seen = DotSet.decode(reader)
-  const deadTags = decodeDeadTags(reader)
+  const deadTags = decodeDeadTags(reader, seen.lives())
   const versions = decodeVersions(reader, seen.lives())
   reader.end()
   for (const { dot } of versions) if (!seen.has(dot)) throw new MalformedBytes('a version outside what was seen')
   return { versions, seen, deadTags }
 }
 
-export function encodeDeadTags(writer: ByteWriter, deadTags: readonly DeadTag[]): void {
+/** `lives` is the table of the enclosing format, which names nearly all of theirs. */
+export function encodeDeadTags(writer: ByteWriter, deadTags: readonly DeadTag[], lives: readonly Life[]): void {
   writer.varint(deadTags.length)
   for (const { id, fingerprint, dot, atMs } of deadTags) {
     writer.hex(id, 8)
     writer.hex(fingerprint, 8)
-    writer.life(dot.life)
+    const place = lives.indexOf(dot.life)
+    writer.varint(place + 1)
+    if (place < 0) writer.life(dot.life)
     writer.varint(dot.counter)
     writer.varint(atMs)
   }
 }
 
-/** Id, fingerprint, life, and two numbers. */
-const DEAD_TAG_BYTES_MIN = 8 + 8 + LIFE_BYTES + 2
+/** Id, fingerprint, and three numbers. */
+const DEAD_TAG_BYTES_MIN = 8 + 8 + 3
 
-export function decodeDeadTags(reader: ByteReader): readonly DeadTag[] {
+export function decodeDeadTags(reader: ByteReader, lives: readonly Life[]): readonly DeadTag[] {
   const count = reader.count(DEAD_TAG_BYTES_MIN)
   if (count === 0) return NO_TAGS
   const tags: DeadTag[] = []
@@ -229,7 +235,11 @@ export function decodeDeadTags(reader: ByteReader): readonly DeadTag[] {
     const id = reader.hex(8)
     if (i > 0 && id <= (tags[i - 1] as DeadTag).id) throw new MalformedBytes('dead tags out of order')
     const fingerprint = reader.hex(8)
-    const dot = { life: reader.life(), counter: reader.varint() }
+    const place = reader.varint()
+    const life = place === 0 ? reader.life() : lives[place - 1]
+    if (life === undefined) throw new MalformedBytes('life out of table')
+    if (place === 0 && lives.includes(life)) throw new MalformedBytes('a life beside its table')
+    const dot = { life, counter: reader.varint() }
     if (dot.counter === 0) throw new MalformedBytes('counter 0')
     tags.push({ id, fingerprint, dot, atMs: reader.varint() })
   }
