@@ -9,6 +9,7 @@ import { PeerLinks } from '../../src/link/links.ts'
 import type { Connection, Listener } from '../../src/ports/transport.ts'
 import { SILENT_LOGGER } from '../../src/telemetry/log.ts'
 import { stored, write } from '../link/two-nodes.ts'
+import { PROTOCOL_VERSION } from '../../src/protocol/messages.ts'
 
 const cleanups: (() => Promise<void>)[] = []
 
@@ -105,7 +106,7 @@ describe('links over sockets', () => {
         schedule: endOfTurn,
         hooks: {
           localHello: () => ({
-            version: 1,
+            version: PROTOCOL_VERSION,
             name,
             storage: `storage-of-${name}`,
             peerAddress: links.address,
