@@ -10,6 +10,7 @@ import { type Content, isLive, type Tag, type Version } from '../core/causality/
 import { writeView } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import type { Directory } from '../core/membership/directory.ts'
+import type { Written } from '../replica/replica.ts'
 import {
   answerContext,
   contextOf,
@@ -42,7 +43,7 @@ import { type Attempt, type Base, readBase, type Started } from './put-base.ts'
 import { Reach } from './reach.ts'
 import { read, type ReadingParts } from './reading.ts'
 import type { OutgoingWrite } from './replica-answers.ts'
-import { writeRound, type WriteRoundResult, type Written } from './write-round.ts'
+import { writeRound, type WriteRoundResult } from './write-round.ts'
 
 export interface KeyCoordinatorParts extends ReadingParts {
   readonly directory: () => Directory | null

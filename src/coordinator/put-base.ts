@@ -61,14 +61,12 @@ export async function readBase(
   }
   if (tag !== null) {
     const twin = found.view.versions.find((version) => version.tag?.id === tag.id)
-    if (twin?.tag && twin.tag.fingerprint !== tag.fingerprint)
-      return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
-    if (twin) return { context, attempt: { version: twin, view: found.view, intent: 'repair' }, tag }
-    const dead = found.view.deadTags.find(({ id }) => id === tag.id)
-    if (dead && dead.fingerprint !== tag.fingerprint)
-      return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
     // Superseded or expired since: nothing is written any more. The homes are told of its death, as far as they have not heard.
-    if (dead) return { context, attempt: { version: remainsOf(dead), view: found.view, intent: 'repair' }, tag }
+    const dead = found.view.deadTags.find(({ id }) => id === tag.id)
+    const version = twin ?? (dead && remainsOf(dead))
+    if (version?.tag && version.tag.fingerprint !== tag.fingerprint)
+      return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
+    if (version) return { context, attempt: { version, view: found.view, intent: 'repair' }, tag }
   }
   // Under its own tag, a write that supersedes an earlier attempt would die with it.
   if (!mustRead) return { context, attempt: null, tag: isRetry ? null : tag }

@@ -10,7 +10,7 @@ import { decodeView, type View } from '../core/causality/view.ts'
 import { viewDigest } from '../core/causality/view-digest.ts'
 import { QuorateError } from '../errors.ts'
 import type { ReadReply, RefusalReason, WriteReply } from '../protocol/messages.ts'
-import type { KeyName, WriteResult } from '../replica/replica.ts'
+import type { KeyName, Written } from '../replica/replica.ts'
 
 export interface OutgoingWrite {
   readonly name: KeyName
@@ -21,16 +21,7 @@ export interface OutgoingWrite {
 }
 
 export type WriteAnswer =
-  | {
-      readonly type: 'written'
-      readonly stored: boolean
-      readonly durable: boolean
-      readonly heldLive: boolean
-      readonly siblings: number
-      readonly context: DotSet | null
-      readonly refused: readonly Dot[]
-      readonly filling: boolean
-    }
+  | Written
   | { readonly type: 'hinted'; readonly durable: boolean }
   | { readonly type: 'refused'; readonly reason: RefusalReason }
   /** It may have been received. */
@@ -93,21 +84,6 @@ export function orLoss<A>(make: () => A): A | Loss {
 
 export function isStale(answer: WriteAnswer | ReadAnswer): boolean {
   return answer.type === 'refused' && (answer.reason === 'stale-members' || answer.reason === 'stale-settings')
-}
-
-export function writtenHere(result: WriteResult | Loss): WriteAnswer {
-  if (result.type !== 'written') return result
-  const { durable, heldLive, siblings, context, refused, filling } = result
-  return {
-    type: 'written',
-    stored: result.outcome === 'stored',
-    durable,
-    heldLive,
-    siblings,
-    context,
-    refused,
-    filling,
-  }
 }
 
 // Shared, since answers are never changed.

@@ -23,7 +23,6 @@ import {
   readThere,
   type Refused,
   type WriteAnswer,
-  writtenHere,
   writtenThere,
 } from './replica-answers.ts'
 
@@ -90,8 +89,8 @@ export class Replicas {
       return
     }
     const result = orLoss(() => this.#service.write(name, view, basis, { intent, durable }))
-    if (result instanceof Promise) void result.then((written) => take(writtenHere(written)), failWith(take))
-    else take(writtenHere(result))
+    if (result instanceof Promise) void result.then(take, failWith(take))
+    else take(result)
   }
 
   #writeThere(

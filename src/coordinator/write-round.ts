@@ -15,6 +15,7 @@ import {
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
 import type { Explanation } from './explanation.ts'
+import type { Written } from '../replica/replica.ts'
 import type { OutgoingWrite, WriteAnswer } from './replica-answers.ts'
 import type { Replicas } from './replicas.ts'
 
@@ -30,9 +31,6 @@ export interface WriteRoundTerms {
   /** Too few replicas are in reach: send nothing, so that the failure is a certain one. */
   readonly nothingToSend: boolean
 }
-
-/** What an acknowledging home said. */
-export type Written = Extract<WriteAnswer, { type: 'written' }>
 
 export interface WriteRoundResult {
   readonly verdict: Exclude<WriteVerdict<RefusalReason>, { state: 'pending' }>

@@ -119,7 +119,7 @@ export class PeerRequests {
     if (result.type === 'refused') return this.#refuse(result.reason)
     return {
       type: 'write',
-      outcome: result.outcome,
+      outcome: result.stored ? 'stored' : 'already',
       durable: result.durable,
       heldLive: result.heldLive,
       siblings: result.siblings,

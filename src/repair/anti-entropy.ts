@@ -3,8 +3,8 @@
 // Decides when a filling partition is complete. Invariant: clocks join only after every record was merged here that the peer had at its
 // snapshot and that this clock lacked; and never with a filling peer's.
 
-import { ByteReader } from '../core/bytes.ts'
-import { DotSet } from '../core/causality/dot-set.ts'
+import type { DotSet } from '../core/causality/dot-set.ts'
+import { decodeDotSet, encodeDotSet } from '../core/causality/dot-set-bytes.ts'
 import { EMPTY_VIEW, decodeView } from '../core/causality/view.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import { beginDiff, continueDiff } from '../core/merkle/diff.ts'
@@ -15,7 +15,7 @@ import type { ExchangeReply, ReplyOf, Request } from '../protocol/messages.ts'
 import type { Filling } from '../replica/filling.ts'
 import type { KeyName } from '../replica/replica.ts'
 import { digestOf, entriesFor, packEntries, unpackPartitions } from './comparison.ts'
-import { encodeClock, type RepairParts } from './exchange-service.ts'
+import type { RepairParts } from './exchange-service.ts'
 import { Turns, WORK } from './turns.ts'
 
 export interface AntiEntropyParts extends RepairParts {
@@ -121,7 +121,7 @@ export class AntiEntropy {
       this.#note(peer, partition, 'taken')
       return taken
     }
-    const theirs = decodeClock(first.clock)
+    const theirs = decodeDotSet(first.clock)
     let merged = await this.#merge(partition, first, theirs)
     for (let page = first; page.next !== null;) {
       page = await this.#page(peer, partition, mine, page.next, null)
@@ -170,7 +170,7 @@ export class AntiEntropy {
     const mine = await replica.syncedClock(partition)
     let page = await this.#page(peer, partition, mine, null, step.leaves)
     if (page.filling || page.clock === null) return 0
-    const theirs = decodeClock(page.clock)
+    const theirs = decodeDotSet(page.clock)
     const sent = new Set<string>()
     let changed = 0
     for (;;) {
@@ -271,7 +271,7 @@ export class AntiEntropy {
     const reply = await this.#ask(peer, {
       type: 'exchange',
       partition,
-      clock: encodeClock(clock),
+      clock: encodeDotSet(clock),
       filling,
       epoch,
       cursor,
@@ -303,10 +303,6 @@ export class AntiEntropy {
     if (!directory) throw new QuorateError('cluster', 'not part of a cluster yet')
     return directory
   }
-}
-
-function decodeClock(bytes: Uint8Array): DotSet {
-  return DotSet.decode(new ByteReader(bytes))
 }
 
 function nameOf(bucket: string, key: string): string {

@@ -2,12 +2,13 @@
 // anyway. On proof, never after a time alone. Works through one partition at a time, in short turns.
 // Invariant: nothing leaves before every home, by its current storage and complete, has reported a clock that covers it.
 
+import { encodeDotSet } from '../core/causality/dot-set-bytes.ts'
 import type { HybridClock } from '../core/causality/hybrid-clock.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { IDEMPOTENCY_WINDOW_MS } from '../core/causality/view.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
-import { encodeClock, type RepairParts } from './exchange-service.ts'
+import type { RepairParts } from './exchange-service.ts'
 import { Turns, WORK } from './turns.ts'
 
 export interface CollectionParts extends RepairParts {
@@ -49,7 +50,7 @@ export class Collection {
     if (stable === null) return
     const nowMs = msFromHybrid(hybrid.read(clock.now()))
     const spentBeforeMs = nowMs - 2 * clockBoundMs
-    const state = `${indexes.tree(partition).rootHex} ${encodeClock(stable).toString('latin1')}`
+    const state = `${indexes.tree(partition).rootHex} ${encodeDotSet(stable).toString('latin1')}`
     const settled = this.#settled.get(partition)
     if (settled?.state === state && settled.againAtMs >= spentBeforeMs) return
     let isSettled = true

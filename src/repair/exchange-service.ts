@@ -3,7 +3,8 @@
 // whatever is newer in the records is only more; it goes out once, on the first page.
 
 import { ByteReader, ByteWriter } from '../core/bytes.ts'
-import { DotSet } from '../core/causality/dot-set.ts'
+import type { DotSet } from '../core/causality/dot-set.ts'
+import { decodeDotSet, encodeDotSet } from '../core/causality/dot-set-bytes.ts'
 import { contextOf, decodeRecord, type KeyRecord, viewOf } from '../core/causality/record.ts'
 import { encodeView } from '../core/causality/view.ts'
 import { type Hash64, hash64FromHex, hexOf } from '../core/hash64.ts'
@@ -73,7 +74,7 @@ export class ExchangeService {
     const { storage, replica, indexes, reported } = this.#parts
     const { partition } = request
     this.#checkShared(partition, from)
-    const theirs = DotSet.decode(new ByteReader(request.clock))
+    const theirs = decodeDotSet(request.clock)
     const filling = replica.isFilling(partition)
     const isFirst = request.cursor === null
     if (isFirst) {
@@ -96,7 +97,7 @@ export class ExchangeService {
       epoch: request.epoch,
       records: page.records,
       next: page.next,
-      clock: isFirst ? encodeClock(clock) : null,
+      clock: isFirst ? encodeDotSet(clock) : null,
       root: isFirst ? root : null,
       filling,
     }
@@ -164,12 +165,6 @@ function lacks(record: KeyRecord, clock: DotSet, theirs: DotSet, filling: boolea
   if (record.versions.some((version) => !theirs.has(version.dot))) return true
   if (record.versions.length > 0 && record.deadTags.length === 0) return false
   return filling || !contextOf(record, clock).isSubsetOf(theirs)
-}
-
-export function encodeClock(clock: DotSet): Buffer {
-  const writer = new ByteWriter(64)
-  clock.encode(writer)
-  return writer.finish()
 }
 
 function encodeCursor(position: ScanPosition): Buffer {

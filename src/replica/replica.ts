@@ -45,20 +45,22 @@ export interface WriteOptions {
   readonly durable: boolean
 }
 
-export type WriteResult =
-  | {
-      readonly type: 'written'
-      readonly outcome: 'stored' | 'already'
-      readonly durable: boolean
-      readonly heldLive: boolean
-      readonly siblings: number
-      /** Only where this complete replica now holds exactly the view's one version. */
-      readonly context: DotSet | null
-      /** Dots of the view that this replica has dropped as superseded. */
-      readonly refused: readonly Dot[]
-      readonly filling: boolean
-    }
-  | { readonly type: 'refused'; readonly reason: RefusalReason }
+/** What a home that merged a view says of it. */
+export interface Written {
+  readonly type: 'written'
+  /** False: all of it was known before. */
+  readonly stored: boolean
+  readonly durable: boolean
+  readonly heldLive: boolean
+  readonly siblings: number
+  /** Only where this complete replica now holds exactly the view's one version. */
+  readonly context: DotSet | null
+  /** Dots of the view that this replica has dropped as superseded. */
+  readonly refused: readonly Dot[]
+  readonly filling: boolean
+}
+
+export type WriteResult = Written | { readonly type: 'refused'; readonly reason: RefusalReason }
 
 /** What this replica knows of a key; `view` is null where it has no record. */
 export interface Look {
@@ -125,7 +127,7 @@ export class Replica {
     const context = only && !filling && merged.record ? contextOf(merged.record, clock) : null
     const result: WriteResult = {
       type: 'written',
-      outcome: merged.stored ? 'stored' : 'already',
+      stored: merged.stored,
       durable: options.durable && this.#storage.durable,
       heldLive,
       siblings: countLive(versions, nowMs),
