@@ -2,9 +2,9 @@
 // supersedes, or which earlier attempt it already is. Never writes. Invariant: no attempt supersedes another attempt of the same write.
 
 import { type CausalContext, EMPTY_CONTEXT } from '../core/causality/context-token.ts'
-import { hybridFromMs } from '../core/causality/hybrid-clock.ts'
+import { hybridFromMs, msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import type { Tag, Version } from '../core/causality/version.ts'
-import type { DeadTag, View } from '../core/causality/view.ts'
+import { type DeadTag, deadTagOf, isSameWrite, type View } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import { contextOf, nothingDone, preconditionFails, readReceipt, shown } from './answers.ts'
 import type { Explanation } from './explanation.ts'
@@ -43,6 +43,15 @@ function remainsOf({ id, fingerprint, dot, atMs }: DeadTag): Version {
   return { dot, stamp: hybridFromMs(atMs), deadlineMs: null, tag: { id, fingerprint }, content: null }
 }
 
+function earliest(tags: readonly DeadTag[]): DeadTag | undefined {
+  return tags.toSorted((a, b) => a.atMs - b.atMs)[0]
+}
+
+function isAttempt(version: Version, tag: Tag, nowMs: number): boolean {
+  const mark = deadTagOf(version)
+  return mark !== null && isSameWrite(tag, nowMs, mark)
+}
+
 export async function readBase(
   parts: ReadingParts,
   { plan, explanation }: Started,
@@ -52,7 +61,8 @@ export async function readBase(
   const context = given === 'latest' || given === undefined ? EMPTY_CONTEXT : given
   await reach.enough(plan, plan.w)
   // A client that saw an earlier attempt of this very write: what became of it must be known before there is another one.
-  const isRetry = context.tags.some((seen) => seen.id === tag?.id)
+  const nowMs = msFromHybrid(parts.hybrid.read(parts.clock.now()))
+  const isRetry = tag !== null && context.tags.some((seen) => isSameWrite(tag, nowMs, seen))
   const mustRead = given === 'latest' || precondition !== undefined
   const found = await read(parts, plan, null, explanation)
   if (found.type !== 'read') {
@@ -60,9 +70,9 @@ export async function readBase(
     return mustRead || isRetry ? found : { context, attempt: null, tag }
   }
   if (tag !== null) {
-    const twin = found.view.versions.find((version) => version.tag?.id === tag.id)
+    const twin = found.view.versions.find((version) => isAttempt(version, tag, nowMs))
     // Superseded or expired since: nothing is written any more. The homes are told of its death, as far as they have not heard.
-    const dead = found.view.deadTags.find(({ id }) => id === tag.id)
+    const dead = earliest(found.view.deadTags.filter((other) => isSameWrite(tag, nowMs, other)))
     const version = twin ?? (dead && remainsOf(dead))
     if (version?.tag && version.tag.fingerprint !== tag.fingerprint)
       return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }

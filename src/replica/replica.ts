@@ -20,7 +20,7 @@ import {
   viewOf,
 } from '../core/causality/record.ts'
 import { isLive, type Version } from '../core/causality/version.ts'
-import { type Conflict, IDEMPOTENCY_WINDOW_MS, type View, withoutTwins } from '../core/causality/view.ts'
+import { areTwins, type Conflict, IDEMPOTENCY_WINDOW_MS, type View, withoutTwins } from '../core/causality/view.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import { invariant } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -313,8 +313,7 @@ const NO_VERSIONS: readonly Version[] = []
 /** Whether a client would have seen something here that is no other attempt of the same write. */
 function holdsLiveBeside(before: KeyRecord, view: View, nowMs: number): boolean {
   for (const version of before.versions) {
-    const { tag } = version
-    if (isLive(version, nowMs) && !(tag && view.versions.some((v) => v.tag?.id === tag.id))) return true
+    if (isLive(version, nowMs) && !view.versions.some((other) => areTwins(version, other))) return true
   }
   return false
 }

@@ -4,7 +4,7 @@
 import { hybridFromMs, type HybridTime, msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import type { KeyRecord, Merged } from '../core/causality/record.ts'
 import { isLive, type Tag, type Version } from '../core/causality/version.ts'
-import { type View, withoutTwins } from '../core/causality/view.ts'
+import { areTwins, isSameWrite, type View, withoutTwins } from '../core/causality/view.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
 
 export interface ReplicaLimits {
@@ -31,7 +31,7 @@ export function reasonToRefuse(
   if (isFull && view.versions.some((v) => v.content !== null)) return 'storage-full'
   const latest = Math.max(hybridFromMs(wallMs + limits.clockBoundMs), time)
   for (const { stamp } of view.versions) if (stamp > latest) return 'clock-ahead'
-  for (const { tag } of view.versions) if (tag && isOfAnotherBody(tag, before)) return 'idempotency-mismatch'
+  for (const version of view.versions) if (before && isOfAnotherBody(version, before)) return 'idempotency-mismatch'
   const after = merged.record?.versions ?? NO_VERSIONS
   if (after.length <= (before?.versions.length ?? 0)) return null
   if (withoutTwins(after).length > limits.siblingsMax) return 'too-many-siblings'
@@ -45,8 +45,12 @@ export function reasonToRefuse(
 const NO_VERSIONS: readonly Version[] = []
 
 /** Of the attempts that are held, and of those that are over. */
-function isOfAnotherBody({ id, fingerprint }: Tag, before: KeyRecord | undefined): boolean {
-  if (before === undefined) return false
-  const differs = (other: Tag | null): boolean => other?.id === id && other.fingerprint !== fingerprint
-  return before.versions.some(({ tag }) => differs(tag)) || before.deadTags.some(differs)
+function isOfAnotherBody(version: Version, { versions, deadTags }: KeyRecord): boolean {
+  const { tag, stamp } = version
+  if (tag === null) return false
+  const isOther = ({ fingerprint }: Tag): boolean => fingerprint !== tag.fingerprint
+  return (
+    versions.some((other) => other.tag !== null && areTwins(version, other) && isOther(other.tag)) ||
+    deadTags.some((dead) => isSameWrite(tag, msFromHybrid(stamp), dead) && isOther(dead))
+  )
 }

@@ -10,6 +10,7 @@ import { type Lives, placeOf, sharedLives } from './lives.ts'
 import { Span } from './span.ts'
 import { compareByStamp, type Version } from './version.ts'
 import {
+  areTwins,
   type Conflict,
   type DeadTag,
   decodeDeadTags,
@@ -17,6 +18,7 @@ import {
   encodeDeadTags,
   encodeVersions,
   meet,
+  sameDeadTags,
   uniteDeadTags,
   type View,
 } from './view.ts'
@@ -187,8 +189,7 @@ function sameRecord(a: KeyRecord | undefined, b: KeyRecord | null): boolean {
     a.versions.every((v, i) => sameDot(v.dot, (b.versions[i] as Version).dot)) &&
     spanOf(a).equals(spanOf(b)) &&
     a.past.equals(b.past) &&
-    a.deadTags.length === b.deadTags.length &&
-    a.deadTags.every((tag, i) => tag.id === b.deadTags[i]?.id)
+    sameDeadTags(a.deadTags, b.deadTags)
   )
 }
 
@@ -246,8 +247,8 @@ export function collect(
 }
 
 /** Attempts of one write go together: the tag of the first to go would kill the others before their time. */
-function isSpentAsAWhole({ versions }: KeyRecord, { tag }: Version, isSpent: (version: Version) => boolean): boolean {
-  return tag === null || versions.every((other) => other.tag?.id !== tag.id || isSpent(other))
+function isSpentAsAWhole({ versions }: KeyRecord, version: Version, isSpent: (version: Version) => boolean): boolean {
+  return version.tag === null || versions.every((other) => !areTwins(version, other) || isSpent(other))
 }
 
 // ── bytes: flags | lives | [span] | [past] | [dead tags] | versions ───────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ import { hash64, hexOf } from '../hash64.ts'
 import { WordHash } from '../word-hash.ts'
 import { formatDot, sameDot } from './dot.ts'
 import type { Version } from './version.ts'
-import type { View } from './view.ts'
+import { sameDeadTags, type View } from './view.ts'
 
 export const NOTHING_DIGEST = 'none'
 
@@ -18,7 +18,11 @@ export function viewDigest(view: View | null): string {
     hash.addLife(dot.life)
     hash.addNumbers(dot.counter, 0)
   }
-  for (const { id } of view.deadTags) hash.addLife(id)
+  for (const { id, dot } of view.deadTags) {
+    hash.addLife(id)
+    hash.addLife(dot.life)
+    hash.addNumbers(dot.counter, 0)
+  }
   view.seen.hashInto(hash)
   return hexOf(hash.finish())
 }
@@ -35,8 +39,7 @@ export function entityTag(versions: readonly Version[]): string {
 export function sameVersions(a: View, b: View): boolean {
   return (
     a.versions.length === b.versions.length &&
-    a.deadTags.length === b.deadTags.length &&
     a.versions.every((version, i) => sameDot(version.dot, (b.versions[i] as Version).dot)) &&
-    a.deadTags.every((tag, i) => tag.id === b.deadTags[i]?.id)
+    sameDeadTags(a.deadTags, b.deadTags)
   )
 }

@@ -13,13 +13,13 @@ import { compareByStamp, decodeVersion, encodeVersion, type Tag, type Version } 
 export type Conflict = 'siblings' | 'lww'
 
 /**
- * A tag that was superseded (or collected) once is so everywhere: later attempts of the same write are dropped on arrival, and a client
- * that retries is told of the attempt that there was.
+ * What is left of an attempt of an idempotent write that was superseded (or collected): other attempts of the same write are dropped on
+ * arrival, and a client that retries is told of this one.
  */
 export interface DeadTag extends Tag {
-  /** The attempt that stands for the write: the earliest that is known to have died. */
+  /** The attempt. */
   readonly dot: Dot
-  /** When that was made, in milliseconds since the epoch; the client's retry window counts from here. */
+  /** When it was made, in milliseconds since the epoch. */
   readonly atMs: number
 }
 
@@ -28,23 +28,25 @@ export function deadTagOf({ tag, dot, stamp }: Version): DeadTag | null {
   return tag && { ...tag, dot, atMs: msFromHybrid(stamp) }
 }
 
-/** How long a client may retry an idempotent write. */
+/** How long a client may retry an idempotent write. After that the same key names another write. */
 export const IDEMPOTENCY_WINDOW_MS: number = 24 * 3600 * 1000
 
-/** A total order, so that whoever meets whom first, all keep the same. */
-function compareDeaths(a: DeadTag, b: DeadTag): number {
-  return (
-    a.atMs - b.atMs ||
-    compareDots(a.dot, b.dot) ||
-    (a.fingerprint < b.fingerprint ? -1 : a.fingerprint > b.fingerprint ? 1 : 0)
-  )
+/** Whether a tag that was used then names the same write as one that was used at `atMs`. */
+export function isSameWrite(tag: { readonly id: string }, atMs: number, other: DeadTag): boolean {
+  return tag.id === other.id && Math.abs(atMs - other.atMs) <= IDEMPOTENCY_WINDOW_MS
+}
+
+/** Whether two versions are attempts of one idempotent write. */
+export function areTwins(a: Version, b: Version): boolean {
+  if (a.tag === null || a.tag.id !== b.tag?.id) return false
+  return Math.abs(msFromHybrid(a.stamp) - msFromHybrid(b.stamp)) <= IDEMPOTENCY_WINDOW_MS
 }
 
 export interface View {
   /** In dot order. */
   readonly versions: readonly Version[]
   readonly seen: DotSet
-  /** In id order. */
+  /** In order of id, then dot. */
   readonly deadTags: readonly DeadTag[]
 }
 
@@ -90,17 +92,25 @@ export function meet(
     else superseded.push(version)
   }
   if (survivors.length > 1) survivors.sort((a, b) => compareDots(a.dot, b.dot))
-  const dead = uniteDeadTags(deadTags.mine, deadTags.theirs, superseded)
-  if (dead.length === 0) return { versions: survivors, superseded, deadTags: dead }
-  const isDoomed = ({ tag }: Version): boolean => tag !== null && isDead(dead, tag.id)
-  const doomed = survivors.filter(isDoomed)
-  if (doomed.length === 0) return { versions: survivors, superseded, deadTags: dead }
-  // They count for the time of death like superseded ones: else it would depend on which of the two came first.
-  return {
-    versions: survivors.filter((version) => !isDoomed(version)),
-    superseded,
-    deadTags: uniteDeadTags(dead, [], doomed),
-  }
+  return { superseded, ...withoutDoomed(survivors, uniteDeadTags(deadTags.mine, deadTags.theirs, superseded)) }
+}
+
+/** What dies with its tag leaves that tag too, and may take others along: else it would depend on which of them came first. */
+function withoutDoomed(
+  survivors: readonly Version[],
+  deadTags: readonly DeadTag[],
+): { readonly versions: readonly Version[]; readonly deadTags: readonly DeadTag[] } {
+  if (deadTags.length === 0 || !areTagged(survivors)) return { versions: survivors, deadTags }
+  const doomed = survivors.filter((version) => isDoomed(version, deadTags))
+  if (doomed.length === 0) return { versions: survivors, deadTags }
+  return withoutDoomed(
+    survivors.filter((version) => !doomed.includes(version)),
+    uniteDeadTags(deadTags, NO_TAGS, doomed),
+  )
+}
+
+function isDoomed({ tag, stamp }: Version, deadTags: readonly DeadTag[]): boolean {
+  return tag !== null && deadTags.some((dead) => isSameWrite(tag, msFromHybrid(stamp), dead))
 }
 
 function holds(versions: readonly Version[], dot: Version['dot']): boolean {
@@ -124,34 +134,33 @@ function meetLastWriterWins(
   return { versions, superseded, deadTags: [] }
 }
 
-function isDead(deadTags: readonly DeadTag[], id: string): boolean {
-  return deadTags.some((tag) => tag.id === id)
-}
-
 function areTagged(versions: readonly Version[]): boolean {
   for (const { tag } of versions) if (tag !== null) return true
   return false
 }
 
-/** Tags die by supersession and stay dead; the earlier death counts. */
+/** Tags die by supersession and stay dead. */
 export function uniteDeadTags(
   a: readonly DeadTag[],
   b: readonly DeadTag[],
   superseded: readonly Version[],
 ): readonly DeadTag[] {
   if ((a.length === 0 || b.length === 0) && !areTagged(superseded)) return a.length === 0 ? b : a
-  const byId = new Map<string, DeadTag>()
-  const note = (tag: DeadTag): void => {
-    const known = byId.get(tag.id)
-    if (known === undefined || compareDeaths(tag, known) < 0) byId.set(tag.id, tag)
-  }
-  for (const tag of a) note(tag)
-  for (const tag of b) note(tag)
+  const all = [...a, ...b]
   for (const version of superseded) {
     const tag = deadTagOf(version)
-    if (tag) note(tag)
+    if (tag) all.push(tag)
   }
-  return [...byId.values()].sort((x, y) => (x.id < y.id ? -1 : 1))
+  return all.sort(compareDeadTags).filter((tag, i) => i === 0 || compareDeadTags(all[i - 1] as DeadTag, tag) !== 0)
+}
+
+function compareDeadTags(a: DeadTag, b: DeadTag): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : compareDots(a.dot, b.dot)
+}
+
+/** Whether both name the same attempts. */
+export function sameDeadTags(a: readonly DeadTag[], b: readonly DeadTag[]): boolean {
+  return a.length === b.length && a.every((tag, i) => compareDeadTags(tag, b[i] as DeadTag) === 0)
 }
 
 /** The union of two views. Commutative, associative, idempotent. */
@@ -176,14 +185,10 @@ export function writeView(version: Version, context: DotSet, supersededTags: rea
 
 /** Attempts of one idempotent write show as one: the least dot stands for its tag. */
 export function withoutTwins(versions: readonly Version[]): readonly Version[] {
-  if (!areTagged(versions)) return versions
-  const shown = new Set<string>()
-  return versions.filter((v) => {
-    if (v.tag === null) return true
-    if (shown.has(v.tag.id)) return false
-    shown.add(v.tag.id)
-    return true
-  })
+  if (versions.length < 2 || !areTagged(versions)) return versions
+  const shown: Version[] = []
+  for (const version of versions) if (!shown.some((other) => areTwins(other, version))) shown.push(version)
+  return shown
 }
 
 // ── bytes: seen | dead tags | versions; a version's life is an index into the lives of `seen` ────────────────────────────────────
@@ -233,7 +238,6 @@ export function decodeDeadTags(reader: ByteReader, lives: readonly Life[]): read
   const tags: DeadTag[] = []
   for (let i = 0; i < count; i++) {
     const id = reader.hex(8)
-    if (i > 0 && id <= (tags[i - 1] as DeadTag).id) throw new MalformedBytes('dead tags out of order')
     const fingerprint = reader.hex(8)
     const place = reader.varint()
     const life = place === 0 ? reader.life() : lives[place - 1]
@@ -241,7 +245,9 @@ export function decodeDeadTags(reader: ByteReader, lives: readonly Life[]): read
     if (place === 0 && lives.includes(life)) throw new MalformedBytes('a life beside its table')
     const dot = { life, counter: reader.varint() }
     if (dot.counter === 0) throw new MalformedBytes('counter 0')
-    tags.push({ id, fingerprint, dot, atMs: reader.varint() })
+    const tag = { id, fingerprint, dot, atMs: reader.varint() }
+    if (i > 0 && compareDeadTags(tags[i - 1] as DeadTag, tag) >= 0) throw new MalformedBytes('dead tags out of order')
+    tags.push(tag)
   }
   return tags
 }

@@ -5,11 +5,16 @@ import type { Hash64 } from '../hash64.ts'
 import type { KeyHash } from '../ring/key-hash.ts'
 import { WordHash } from '../word-hash.ts'
 
+interface Named {
+  readonly id: string
+  readonly dot: { readonly life: string; readonly counter: number }
+}
+
 /** `dots`: of the versions, in one order on all nodes. Ids of tags and lives are 16 hex digits. */
 export function keyDigest(
   hash: KeyHash,
-  versions: readonly { readonly dot: { readonly life: string; readonly counter: number } }[],
-  deadTags: readonly { readonly id: string }[],
+  versions: readonly { readonly dot: Named['dot'] }[],
+  deadTags: readonly Named[],
 ): Hash64 {
   const digest = new WordHash()
   digest.add(hash.hi, hash.lo)
@@ -18,6 +23,10 @@ export function keyDigest(
     digest.addLife(dot.life)
     digest.addNumbers(dot.counter, 0)
   }
-  for (const { id } of deadTags) digest.addLife(id)
+  for (const { id, dot } of deadTags) {
+    digest.addLife(id)
+    digest.addLife(dot.life)
+    digest.addNumbers(dot.counter, 0)
+  }
   return digest.finish()
 }

@@ -72,7 +72,7 @@ function contentsOf(storage: Storage, partition: number, withClock: boolean): st
       (v) => `${formatDot(v.dot)}${v.content ? '' : '†'}${v.deadlineMs === null ? '' : `@${v.deadlineMs}`}`,
     )
     records.push(
-      `${entry.bucket}/${entry.key}=${shown.join('+')}${withClock && deadTags.length > 0 ? `|${deadTags.map(({ id }) => id).join()}` : ''}`,
+      `${entry.bucket}/${entry.key}=${shown.join('+')}${withClock && deadTags.length > 0 ? `|${deadTags.map(({ id, dot }) => `${id}@${formatDot(dot)}`).join()}` : ''}`,
     )
   }
   return `[${records.join(' ')}]${withClock ? storage.clockOf(partition).toString() : ''}`

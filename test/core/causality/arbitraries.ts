@@ -10,6 +10,7 @@ import {
   type Conflict,
   type DeadTag,
   EMPTY_VIEW,
+  IDEMPOTENCY_WINDOW_MS,
   mergeViews,
   uniteDeadTags,
   type View,
@@ -62,9 +63,9 @@ export const anyVersions: fc.Arbitrary<Version[]> = fc
 export const anyDeadTags: fc.Arbitrary<DeadTag[]> = fc
   .uniqueArray(
     fc.record({ tag: anyTag, dot: anyDot, atMs: anyTime }).map(({ tag, dot, atMs }) => ({ ...tag, dot, atMs })),
-    { maxLength: 3, selector: ({ id }) => id },
+    { maxLength: 3, selector: ({ id, dot }) => `${id} ${formatDot(dot)}` },
   )
-  .map((tags) => tags.sort((a, b) => (a.id < b.id ? -1 : 1)))
+  .map((tags) => tags.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : compareDots(a.dot, b.dot))))
 
 /** Well-formed, though no history need have led to it: for codecs. */
 export const anyView: fc.Arbitrary<View> = fc
@@ -81,6 +82,7 @@ interface Move {
   readonly kind: 'write' | 'merge'
   readonly blind: boolean
   readonly tag: Tag | null
+  /** Milliseconds. */
   readonly late: number
 }
 
@@ -95,7 +97,8 @@ export function viewsOfHistory(conflict: Conflict, later = 1): fc.Arbitrary<[Vie
     kind: fc.constantFrom('write' as const, 'merge' as const),
     blind: fc.boolean(),
     tag: conflict === 'lww' ? fc.constant(null) : fc.option(anyTag, { freq: 2 }),
-    late: fc.nat(5),
+    // Also so that a tag is used for another write a day later, and by attempts of which only neighbours are of one write.
+    late: fc.nat(5).map((i) => (conflict === 'lww' ? i : i * 0.6 * IDEMPOTENCY_WINDOW_MS)),
   })
   return fc.array(move, { maxLength: 14 }).map((moves) => {
     const views: [View, View, View] = [EMPTY_VIEW, EMPTY_VIEW, EMPTY_VIEW]

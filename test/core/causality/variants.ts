@@ -1,5 +1,6 @@
 // The naive rules that look right and are not, one function each. Scenarios show what each does; the random model must notice them all.
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
+import { msFromHybrid } from '../../../src/core/causality/hybrid-clock.ts'
 import { contextOf, mergeIntoRecord } from '../../../src/core/causality/record.ts'
 import { RULES, type Rules } from './home.ts'
 
@@ -91,6 +92,16 @@ export const collectedWithItsTag: Rules = {
   collect: (record, clock, stable, isSpent) => RULES.collect(record, clock, stable, isSpent, 'lww'),
 }
 
+/** T21: a tag that has died once is dead for ever. */
+export const deadForEver: Rules = {
+  ...RULES,
+  merge: (record, clock, view, conflict, alsoSuperseded) => {
+    const atMs = Math.max(0, ...view.versions.map(({ stamp }) => msFromHybrid(stamp)))
+    const ageless = record && { ...record, deadTags: record.deadTags.map((tag) => ({ ...tag, atMs })) }
+    return RULES.merge(ageless, clock, view, conflict, alsoSuperseded)
+  },
+}
+
 /** T18: stripped as soon as every home has the versions, though not all that they are known to have superseded. */
 export const strippedOnTheDots: Rules = {
   ...RULES,
@@ -110,7 +121,7 @@ export const travelsByContext: Rules = {
 }
 export const partForAnybody: Rules = { ...travelsByContext, partOnlyForAsker: false }
 
-/** Those that random schedules find by themselves; T10, T16, T18 and T20 need a longer chain of accidents, and have their stories. */
+/** Those that random schedules find by themselves; T10, T16, T18, T20 and T21 need a longer chain of accidents, and have their stories. */
 export const VARIANTS: readonly [string, Rules][] = [
   ['T1 a context of visible dots only', visibleDotsOnly],
   ['T2 a past that is forgotten', pastForgotten],

@@ -119,16 +119,18 @@ test('a key is told by its name, its dots and its dead tags, each in order', () 
   const dot = (life: string, counter: number): { dot: { life: string; counter: number } } => ({
     dot: { life, counter },
   })
+  const dead = (id: string, counter: number): ReturnType<typeof dot> & { id: string } => ({ id, ...dot(b, counter) })
   const told = [
-    digestOf(keyHash('b', 'k'), [], [{ id: a }]),
-    digestOf(keyHash('b', 'l'), [], [{ id: a }]),
+    digestOf(keyHash('b', 'k'), [], [dead(a, 1)]),
+    digestOf(keyHash('b', 'l'), [], [dead(a, 1)]),
     digestOf(keyHash('b', 'k'), [dot(a, 1)], []),
     digestOf(keyHash('b', 'k'), [dot(a, 2)], []),
     digestOf(keyHash('b', 'k'), [dot(b, 1)], []),
     digestOf(keyHash('b', 'k'), [dot(a, 1), dot(b, 1)], []),
     digestOf(keyHash('b', 'k'), [dot(b, 1), dot(a, 1)], []),
-    digestOf(keyHash('b', 'k'), [dot(a, 1)], [{ id: a }]),
-    digestOf(keyHash('b', 'k'), [dot(a, 1)], [{ id: b }]),
+    digestOf(keyHash('b', 'k'), [dot(a, 1)], [dead(a, 1)]),
+    digestOf(keyHash('b', 'k'), [dot(a, 1)], [dead(b, 1)]),
+    digestOf(keyHash('b', 'k'), [dot(a, 1)], [dead(b, 2)]),
     digestOf(keyHash('b', 'k'), [dot(a, 2 ** 32 + 1)], []),
     digestOf(keyHash('b', 'k'), [dot(a, 2 ** 33 + 1)], []),
   ]

@@ -1,10 +1,11 @@
-// Stories T7, T8, T16, T18 and T20: a deletion leaves on proof, and what was superseded stays so.
+// Stories T7, T8, T16, T18, T20 and T21: a deletion leaves on proof, and what was superseded stays so.
 
 import { describe, expect, test } from 'vitest'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
+import { hybridFromMs } from '../../../src/core/causality/hybrid-clock.ts'
 import { mergeIntoRecord, strip } from '../../../src/core/causality/record.ts'
 import type { Version } from '../../../src/core/causality/version.ts'
-import { mergeViews, writeView } from '../../../src/core/causality/view.ts'
+import { IDEMPOTENCY_WINDOW_MS, mergeViews, withoutTwins, writeView } from '../../../src/core/causality/view.ts'
 import {
   type Home,
   homesNamed,
@@ -172,5 +173,32 @@ describe('T20 an expired attempt of an idempotent write leaves its tag behind', 
     for (const home of homes) home.receive('k', put(again))
     for (const home of homes) expect(home.tend('k', reportsOf(homes), 0, isExpired)).toEqual([])
     expect(texts(readFrom(homes, 'k'))).toEqual(['once', 'once'])
+  })
+})
+
+describe('T21 a day later an Idempotency-Key names another write', () => {
+  const tag = { id: '7777777777777777', fingerprint: '1111111111111111' }
+  const monday = version(A, 1, 'monday', { tag, stamp: 0 })
+  const at = (ms: number, text: string): Version => version(B, 1, text, { tag, stamp: hybridFromMs(ms) })
+  const story = (rules: Rules, again: Version, context = DotSet.empty()): string[] => {
+    const homes = three(rules)
+    for (const home of homes) home.receive('k', put(monday))
+    for (const home of homes) home.receive('k', put(version(A, 2, 'shipped'), DotSet.of(monday.dot)))
+    for (const home of homes) home.receive('k', put(again, context))
+    return texts(readFrom(homes, 'k'))
+  }
+  const all = DotSet.of({ life: A, counter: 1 }, { life: A, counter: 2 })
+  const tuesday = at(IDEMPOTENCY_WINDOW_MS + 1, 'tuesday')
+  test('and is taken in, though the old tag is still about', () => {
+    expect(story(RULES, tuesday, all)).toEqual(['tuesday'])
+    expect(story(RULES, tuesday)).toEqual(['shipped', 'tuesday'])
+  })
+  test('else an acknowledged write is dropped', () => expect(story(naive.deadForEver, tuesday, all)).toEqual([]))
+  test('until then it is the same', () => expect(story(RULES, at(IDEMPOTENCY_WINDOW_MS, 'again'))).toEqual(['shipped']))
+  test('two writes of one key stand side by side', () => {
+    const [home] = three(RULES)
+    for (const each of [monday, tuesday]) home.receive('k', put(each))
+    expect(texts(home.look('k')!)).toEqual(['monday', 'tuesday'])
+    expect(withoutTwins(home.look('k')!.versions)).toHaveLength(2)
   })
 })

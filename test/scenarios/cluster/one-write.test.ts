@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { EMPTY_CONTEXT } from '../../../src/core/causality/context-token.ts'
+import { IDEMPOTENCY_WINDOW_MS } from '../../../src/core/causality/view.ts'
 import { KEY, Story } from './story.ts'
 
 describe('one write', () => {
@@ -77,5 +78,29 @@ describe('one write', () => {
     await story.cluster.time.settle(r1.node!.coordinator.delete({ bucket: 'kitchen', key: KEY, timeoutMs: 4000 }))
     expect(await story.put(r0, 'paid', options)).toMatchObject({ type: 'stored', version, siblings: 0, etag: null })
     expect(await story.shows(r2, { r: 3 })).toBeNull()
+  })
+
+  // Found by a review: where a home's copy of an old tag had not been forgotten yet, it dropped the new write.
+  test('a day later the key names another write, also where the first was superseded or is still there', async () => {
+    const story = await Story.begin()
+    const { cluster, r0, r1, r2, f } = story
+    const options = { idempotencyKey: 'order 21' }
+    const context = await story.write(r0, 'monday', options)
+    await story.write(r1, 'shipped', { context })
+    const still = { idempotencyKey: 'order 22' }
+    await story.write(r0, 'monday', still, 'kettle 2')
+    // Away, so that nobody can forget what its copy says.
+    await story.cutOff(r2)
+    for (const { process } of cluster.hosts) process?.clock.jump(IDEMPOTENCY_WINDOW_MS + 1000)
+    const found = await story.get(f)
+    const seen = found.type === 'found' ? found.context : EMPTY_CONTEXT
+    const outcome = await story.put(f, 'tuesday', { ...options, context: seen })
+    expect(outcome).toMatchObject({ type: 'stored', siblings: 1 })
+    expect((await story.put(r1, 'another', options)).type).toBe('idempotency-mismatch')
+    expect(await story.put(r1, 'tuesday', still, 'kettle 2')).toMatchObject({ type: 'stored', siblings: 2 })
+    await story.reunite()
+    await story.untilNoHints()
+    expect(await story.shows(r2, { r: 3 })).toEqual(['tuesday'])
+    expect(await story.shows(r2, { r: 3 }, 'kettle 2')).toEqual(['monday', 'tuesday'])
   })
 })
