@@ -31,6 +31,9 @@ export function deadTagOf({ tag, dot, stamp }: Version): DeadTag | null {
 /** How long a client may retry an idempotent write. After that the same key names another write. */
 export const IDEMPOTENCY_WINDOW_MS: number = 24 * 3600 * 1000
 
+/** So many attempts of one key are remembered, the latest ones: a key that is written without end must not grow without end. */
+export const DEAD_TAGS_MAX = 256
+
 /** Whether a tag that was used then names the same write as one that was used at `atMs`. */
 export function isSameWrite(tag: { readonly id: string }, atMs: number, other: DeadTag): boolean {
   return tag.id === other.id && Math.abs(atMs - other.atMs) <= IDEMPOTENCY_WINDOW_MS
@@ -151,7 +154,13 @@ export function uniteDeadTags(
     const tag = deadTagOf(version)
     if (tag) all.push(tag)
   }
-  return all.sort(compareDeadTags).filter((tag, i) => i === 0 || compareDeadTags(all[i - 1] as DeadTag, tag) !== 0)
+  const each = all
+    .sort(compareDeadTags)
+    .filter((tag, i) => i === 0 || compareDeadTags(all[i - 1] as DeadTag, tag) !== 0)
+  if (each.length <= DEAD_TAGS_MAX) return each
+  // The greatest of a union are among the greatest of its parts: still it does not matter who meets whom first.
+  const kept = each.toSorted((x, y) => y.atMs - x.atMs || compareDeadTags(x, y)).slice(0, DEAD_TAGS_MAX)
+  return kept.sort(compareDeadTags)
 }
 
 function compareDeadTags(a: DeadTag, b: DeadTag): number {

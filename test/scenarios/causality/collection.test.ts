@@ -5,7 +5,13 @@ import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import { hybridFromMs } from '../../../src/core/causality/hybrid-clock.ts'
 import { mergeIntoRecord, strip } from '../../../src/core/causality/record.ts'
 import type { Version } from '../../../src/core/causality/version.ts'
-import { IDEMPOTENCY_WINDOW_MS, mergeViews, withoutTwins, writeView } from '../../../src/core/causality/view.ts'
+import {
+  DEAD_TAGS_MAX,
+  IDEMPOTENCY_WINDOW_MS,
+  mergeViews,
+  withoutTwins,
+  writeView,
+} from '../../../src/core/causality/view.ts'
 import {
   type Home,
   homesNamed,
@@ -201,4 +207,24 @@ describe('T21 a day later an Idempotency-Key names another write', () => {
     expect(texts(home.look('k')!)).toEqual(['monday', 'tuesday'])
     expect(withoutTwins(home.look('k')!.versions)).toHaveLength(2)
   })
+})
+
+test('of a key that is written without end under ever new Idempotency-Keys the last ones are remembered, and homes agree', () => {
+  const homes = three(RULES)
+  const [r0, r1, r2] = homes
+  let context = DotSet.empty()
+  for (let i = 1; i <= 2 * DEAD_TAGS_MAX; i++) {
+    const id = i.toString(16).padStart(16, '0')
+    const written = put(version(A, i, `v${i}`, { stamp: hybridFromMs(i), tag: { id, fingerprint: id } }), context)
+    // One home sees every third write only.
+    for (const home of i % 3 === 0 ? homes : [r0, r1]) home.receive('k', written)
+    context = context.union(DotSet.of({ life: A, counter: i }))
+  }
+  const remembered = (home: Home): number[] => home.look('k')!.deadTags.map(({ dot }) => dot.counter)
+  for (const home of homes) expect(remembered(home).length).toBeLessThanOrEqual(DEAD_TAGS_MAX)
+  expect(remembered(r0)[0]).toBe(DEAD_TAGS_MAX)
+  const union = mergeViews(r0.look('k')!, r2.look('k')!, 'siblings')
+  expect(union.deadTags).toEqual(mergeViews(r2.look('k')!, r1.look('k')!, 'siblings').deadTags)
+  expect(union.deadTags).toHaveLength(DEAD_TAGS_MAX)
+  expect(texts(union)).toEqual([`v${2 * DEAD_TAGS_MAX}`])
 })
