@@ -52,7 +52,7 @@ class LoadRun {
     const open = await connectionsFor(this.#plan)
     const from = performance.now()
     const { ratePerSecond } = this.#plan
-    await (ratePerSecond === null ? awake(this.#closedLoop(open)) : this.#openLoop(open, ratePerSecond))
+    await (ratePerSecond === null ? this.#closedLoop(open) : this.#openLoop(open, ratePerSecond))
     const seconds = (performance.now() - from) / 1000
     const ms = (percentile: number): number => this.#latencies.percentile(percentile) / 1e6
     return {
@@ -161,20 +161,6 @@ class LoadRun {
   #sample(what: string): void {
     if (this.#samples.length < SAMPLES_MAX) this.#samples.push(what)
   }
-}
-
-/**
- * Polls instead of sleeping until the work is done. Waking a process that sleeps costs more than a write, and it is charged to whoever
- * wakes it: a fast server, whose clients are always busy, would be charged nothing, a slower one for each answer.
- */
-async function awake(work: Promise<void>): Promise<void> {
-  let isDone = false
-  const poll = (): void => {
-    if (!isDone) setImmediate(poll)
-  }
-  poll()
-  await work
-  isDone = true
 }
 
 function headOf(plan: LoadPlan, port: number): string {
