@@ -38,6 +38,8 @@ export interface MembershipParts {
 
 const TABLE = 'members'
 const VIEW = 'founding'
+/** The name under which this storage was first started. */
+const OWNER = 'owner'
 
 export class Membership {
   readonly #parts: MembershipParts
@@ -62,12 +64,11 @@ export class Membership {
   load(): void {
     const { storage, expect, terms } = this.#parts
     const kept = storage.catalog(TABLE)
-    if (kept) {
-      const table = MemberTable.decode(kept)
+    const table = kept ? MemberTable.decode(kept) : null
+    this.#requireOwn(table)
+    if (table) {
       const announced = table.announce(this.#self)
-      if (announced === 'unknown-member') {
-        throw new QuorateError('cluster', `this storage belongs to another member than ${this.#self.name}`)
-      }
+      if (announced === 'unknown-member') throw this.#notOurs(`one of ${table.names.join(', ')}`)
       this.#keep(announced)
       return
     }
@@ -79,6 +80,22 @@ export class Membership {
       ({ name, storage: id }) => name === this.#self.name && id === this.#self.storage,
     )
     this.#founding = new Founding(this.#self, { ...terms, expect }, isMine ? view : null)
+  }
+
+  /** Under another member's name its records would count as that member's, which has others. */
+  #requireOwn(table: MemberTable | null): void {
+    const { storage } = this.#parts
+    const { name, storage: identity } = this.#self
+    const bytes = storage.catalog(OWNER)
+    const owner = bytes ? Buffer.from(bytes).toString() : table?.ownerOf(identity)
+    if (owner !== undefined && owner !== name) throw this.#notOurs(owner)
+    if (!bytes) storage.setCatalog(OWNER, Buffer.from(name))
+  }
+
+  #notOurs(owner: string): QuorateError {
+    const { name } = this.#self
+    const detail = `this storage belongs to ${owner}: start it under that name, or give ${name} a directory of its own`
+    return new QuorateError('cluster', detail)
   }
 
   get table(): MemberTable | null {
@@ -142,6 +159,9 @@ export class Membership {
     if (!known)
       return { accept: false, reason: 'unknown-member', detail: `${hello.name} is not a member of ${table.clusterId}` }
     if (known.storage === hello.storage) return { accept: true }
+    const owner = table.ownerOf(hello.storage)
+    if (owner !== undefined)
+      return { accept: false, reason: 'name-taken', detail: `storage ${hello.storage} is that of ${owner}` }
     // With an id it speaks as a member; without one it has only found the cluster and asks for the name's place.
     if (hello.clusterId !== null && theirs.type === 'formed') {
       const merged = table.merge(theirs.table)

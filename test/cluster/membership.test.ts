@@ -3,7 +3,9 @@
 import { expect, test } from 'vitest'
 import type { Identity } from '../../src/core/membership/identity.ts'
 import { MemberTable } from '../../src/core/membership/member-table.ts'
-import { Membership } from '../../src/cluster/membership.ts'
+import { Membership, type MembershipParts } from '../../src/cluster/membership.ts'
+import { encodeTable } from '../../src/cluster/tables.ts'
+import type { HelloFrame } from '../../src/protocol/messages.ts'
 import { QuorateError } from '../../src/errors.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { SILENT_LOGGER } from '../../src/telemetry/log.ts'
@@ -20,24 +22,30 @@ const [X, Y, Z] = [identity('x', '1'), identity('y', '2'), identity('z', '3')]
 const TABLE = MemberTable.founded('00000000-0000-4000-8000-000000000000', TERMS, [X, Y, Z])
 const NEW_X = identity('x', '9')
 
+function membershipOf(self: Identity, storage: Storage, parts: Partial<MembershipParts> = {}): Membership {
+  return new Membership({
+    ...{ storage, self, terms: TERMS, logger: SILENT_LOGGER, expect: null, silenceMs: 4000 },
+    monotonic: () => 0,
+    heard: () => null,
+    onChange: () => {},
+    onFatal: (error) => {
+      throw error
+    },
+    onNewStorage: () => Promise.resolve(),
+    ...parts,
+  })
+}
+
 async function newcomer(
   linked: readonly string[],
 ): Promise<{ membership: Membership; time: { ms: number }; fatal: string[]; storage: Storage }> {
   const [home] = await memoryHomes(['x', 'y', 'z'])
   const time = { ms: 0 }
   const fatal: string[] = []
-  const membership = new Membership({
-    storage: home!.storage,
-    logger: SILENT_LOGGER,
-    self: NEW_X,
-    terms: TERMS,
-    expect: null,
+  const membership = membershipOf(NEW_X, home!.storage, {
     monotonic: () => time.ms,
-    silenceMs: 4000,
     heard: (member) => (linked.includes(member) ? 'some storage' : null),
-    onChange: () => {},
     onFatal: (error) => fatal.push(error.message),
-    onNewStorage: () => Promise.resolve(),
   })
   membership.receive(Y, { type: 'formed', table: TABLE })
   return { membership, time, fatal, storage: home!.storage }
@@ -78,4 +86,29 @@ test('a table that comes when the disk has failed stops the node, and throws at 
   )
   expect(() => membership.receive(Y, { type: 'formed', table: later })).not.toThrow(QuorateError)
   expect(fatal).toHaveLength(1)
+})
+
+// Found by an operator's audit: a node took another's directory for its own, and the other one was shut out as its predecessor.
+test('a storage that belongs to another member is refused, by the node itself and by the others', async () => {
+  const started = (self: Identity, storage: Storage): Membership => {
+    const membership = membershipOf(self, storage)
+    membership.load()
+    return membership
+  }
+  const [home, other] = await memoryHomes(['x', 'y', 'z'])
+  started(X, home!.storage).receive(Y, { type: 'formed', table: TABLE })
+  expect(() => started(Y, home!.storage)).toThrow('this storage belongs to x: start it under that name')
+  // Also where the identity is new, after damage.
+  expect(() => started(identity('y', '8'), home!.storage)).toThrow('belongs to x')
+  expect(started(X, home!.storage).table?.storageOf('x')).toBe(X.storage)
+  // One that never heard of a cluster is somebody's too.
+  started(X, other!.storage)
+  expect(() => started(Y, other!.storage)).toThrow('belongs to x')
+  const z = started(Z, (await memoryHomes(['z']))[0]!.storage)
+  z.receive(Y, { type: 'formed', table: TABLE })
+  const hello: HelloFrame = {
+    ...{ ...X, name: 'y', type: 'hello', version: 2, to: null, clusterName: 'c', nonce: Buffer.alloc(1) },
+    ...{ clusterId: TABLE.clusterId, table: encodeTable({ type: 'formed', table: TABLE }) },
+  }
+  expect(z.admit(hello)).toMatchObject({ accept: false, reason: 'name-taken' })
 })

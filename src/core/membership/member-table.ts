@@ -81,6 +81,11 @@ export class MemberTable {
     return this.#byName.get(name)?.storage
   }
 
+  /** The member that this storage stands behind. */
+  ownerOf(storage: string): string | undefined {
+    return this.members.find((member) => member.storage === storage)?.name
+  }
+
   /**
    * Both tables' knowledge; this very table where the other adds nothing. `foreign-cluster` where the other is not of
    * this cluster: another id, or other terms or names under the same id.
