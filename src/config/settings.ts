@@ -13,8 +13,8 @@ const KIB = 1024
 const MIB = 1024 * KIB
 const GIB = 1024 * MIB
 
-/** The longest value that the frames between nodes are made for. */
-const VALUE_BYTES_LIMIT = 64 * MIB
+/** A value is held, and travels, in one piece. */
+const VALUE_BYTES_LIMIT = 16 * MIB
 
 function port(description: string, value: number): Type.TInteger {
   const expected = 'a port, 0 to 65535 (0: any free one)'
@@ -161,7 +161,7 @@ function properties(): SettingsProperties {
       description: 'partitions of the ring (Q), a power of two; settled when the cluster is founded',
       expected: 'a power of two, 1 to 65536',
     }),
-    valueBytesMax: bytes('largest value', MIB, 1, VALUE_BYTES_LIMIT),
+    valueBytesMax: bytes('largest value; the same on all nodes', MIB, 1, VALUE_BYTES_LIMIT),
     siblingsMax: Type.Integer({
       kind: 'integer',
       minimum: 1,
@@ -171,10 +171,10 @@ function properties(): SettingsProperties {
       expected: 'a number of siblings, 1 to 10000',
     }),
     siblingBytesMax: bytes(
-      "bytes of one key's siblings beyond which a put is refused",
+      "bytes of one key's siblings beyond which a put is refused; the same on all nodes",
       4 * MIB,
       1,
-      4 * VALUE_BYTES_LIMIT,
+      2 * VALUE_BYTES_LIMIT,
     ),
     hintBytesMax: bytes(
       'bytes of hints kept for others; beyond them this node refuses to stand in',

@@ -50,6 +50,21 @@ export const DEFAULT_LINK_SETTINGS: LinkSettings = {
   seedIntervalMs: 5000,
 }
 
+const HOMES_MAX = 5
+
+/**
+ * Frames that hold the union of what all homes of a key may hold of it, `siblingBytesMax` each: a view travels whole or not at all.
+ * Equal on both ends of a link, or what one sends the other refuses.
+ */
+export function frameBounds(siblingBytesMax: number): Pick<LinkSettings, 'frameBytesMax' | 'pendingBytesMax'> {
+  const { frameBytesMax, pendingBytesMax } = DEFAULT_LINK_SETTINGS
+  const more = Math.max(0, HOMES_MAX * siblingBytesMax + MARGIN_BYTES - frameBytesMax)
+  return { frameBytesMax: frameBytesMax + more, pendingBytesMax: pendingBytesMax + more }
+}
+
+/** Names, contexts and metadata of the siblings. */
+const MARGIN_BYTES = 4 * 1024 * 1024
+
 /** What this node says of itself; link adds the type, the nonce and whom it speaks to. */
 export type LocalHello = Omit<HelloFrame, 'type' | 'nonce' | 'to'>
 

@@ -16,6 +16,7 @@ import type { Coordinator } from '../coordinator/operations.ts'
 import type { WriteAnswer } from '../coordinator/replica-answers.ts'
 import { Replicas } from '../coordinator/replicas.ts'
 import { PeerLinks } from '../link/links.ts'
+import { frameBounds } from '../link/settings.ts'
 import { PROTOCOL_VERSION } from '../protocol/messages.ts'
 import { AntiEntropy } from '../repair/anti-entropy.ts'
 import { Collection } from '../repair/collection.ts'
@@ -137,7 +138,11 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
     listenAddress: options.peerAddress,
     seeds: join,
     secrets,
-    settings: { heartbeatMs: timings.heartbeatMs, failureTimeoutMs: timings.failureTimeoutMs },
+    settings: {
+      heartbeatMs: timings.heartbeatMs,
+      failureTimeoutMs: timings.failureTimeoutMs,
+      ...frameBounds(limits.siblingBytesMax),
+    },
     ...(options.schedule && { schedule: options.schedule }),
     hooks: {
       localHello: () => ({

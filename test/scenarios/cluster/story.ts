@@ -16,6 +16,7 @@ import { type Host, SimulatedCluster, type SimulatedClusterOptions } from '../..
 
 export const KEY = 'kettle'
 const BUCKET = 'kitchen'
+export const MIB: number = 1024 * 1024
 const TIMEOUT_MS = 4000
 
 export type StoryOptions = Partial<SimulatedClusterOptions> & { readonly bucket?: Partial<BucketSettings> }
