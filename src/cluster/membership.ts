@@ -153,6 +153,14 @@ export class Membership {
           ),
         )
       }
+      const { name, storage } = this.#self
+      // Founders wait for different names. Which of the two has to go is settled by no more than that both say the same.
+      if (theirs.type === 'founding' && hello.name === name && storage < hello.storage)
+        return {
+          accept: false,
+          reason: 'name-taken',
+          detail: `another node that founds this cluster is called ${name} too`,
+        }
       return { accept: true }
     }
     const known = table.member(hello.name)

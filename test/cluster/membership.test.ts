@@ -36,6 +36,10 @@ function membershipOf(self: Identity, storage: Storage, parts: Partial<Membershi
   })
 }
 
+function helloOf(self: Identity, table: Buffer, clusterId: string | null = null): HelloFrame {
+  return { ...self, type: 'hello', version: 2, to: null, clusterName: 'c', nonce: Buffer.alloc(1), clusterId, table }
+}
+
 async function newcomer(
   linked: readonly string[],
 ): Promise<{ membership: Membership; time: { ms: number }; fatal: string[]; storage: Storage }> {
@@ -88,6 +92,27 @@ test('a table that comes when the disk has failed stops the node, and throws at 
   expect(fatal).toHaveLength(1)
 })
 
+// Found by an operator's audit: they waited for a second name for ever.
+test('of two founders with one name one goes', async () => {
+  const fatal: string[] = []
+  const time = { ms: 0 }
+  const [first, second] = await Promise.all(
+    [X, NEW_X].map(async (self) => {
+      const [home] = await memoryHomes(['x'])
+      const parts = { expect: 2, monotonic: () => time.ms, onFatal: (error: Error) => fatal.push(error.message) }
+      const membership = membershipOf(self, home!.storage, parts)
+      membership.load()
+      await membership.start()
+      return membership
+    }),
+  )
+  expect(second!.admit(helloOf(X, first!.encoded)).accept).toBe(true)
+  const refused = first!.admit(helloOf(NEW_X, second!.encoded))
+  if (refused.accept) throw new Error('accepted')
+  for (time.ms of [0, 2000, 5000]) second!.onGoodbye(refused.reason, refused.detail)
+  expect(fatal).toEqual([expect.stringContaining('is called x too')])
+})
+
 // Found by an operator's audit: a node took another's directory for its own, and the other one was shut out as its predecessor.
 test('a storage that belongs to another member is refused, by the node itself and by the others', async () => {
   const started = (self: Identity, storage: Storage): Membership => {
@@ -106,9 +131,7 @@ test('a storage that belongs to another member is refused, by the node itself an
   expect(() => started(Y, other!.storage)).toThrow('belongs to x')
   const z = started(Z, (await memoryHomes(['z']))[0]!.storage)
   z.receive(Y, { type: 'formed', table: TABLE })
-  const hello: HelloFrame = {
-    ...{ ...X, name: 'y', type: 'hello', version: 2, to: null, clusterName: 'c', nonce: Buffer.alloc(1) },
-    ...{ clusterId: TABLE.clusterId, table: encodeTable({ type: 'formed', table: TABLE }) },
-  }
+  const table = encodeTable({ type: 'formed', table: TABLE })
+  const hello = helloOf({ ...X, name: 'y' }, table, TABLE.clusterId)
   expect(z.admit(hello)).toMatchObject({ accept: false, reason: 'name-taken' })
 })
