@@ -272,7 +272,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'core/causality/record.ts',
-        "deadTags: conflict === 'lww' ? record.deadTags : uniteDeadTags(record.deadTags, NO_TAGS, spent),",
+        'deadTags: uniteDeadTags(record.deadTags, NO_TAGS, spent),',
         'deadTags: record.deadTags,',
       ),
     ],

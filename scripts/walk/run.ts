@@ -2,11 +2,14 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readArguments } from '../command-line.ts'
 import { ELLIPSIS, rewritten } from './transcript.ts'
 import { play } from './walk.ts'
 
-const { values, positionals } = parseArgs({ options: { write: { type: 'boolean' } }, allowPositionals: true })
+const { values, positionals } = readArguments(
+  { options: { write: { type: 'boolean' } }, allowPositionals: true },
+  'scripts/walk/run.ts [file] [--write]',
+)
 const file = resolve(positionals[0] ?? resolve(import.meta.dirname, '../../README.md'))
 const markdown = readFileSync(file, 'utf8')
 const played = await play(markdown, values.write ?? false)

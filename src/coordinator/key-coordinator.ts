@@ -6,7 +6,7 @@ import { type CausalContext, EMPTY_CONTEXT, uniteContexts } from '../core/causal
 import { sameDot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
-import { type Content, isLive, type Tag, type Version } from '../core/causality/version.ts'
+import { type Content, isLive, type Mark, type Tag, type Version } from '../core/causality/version.ts'
 import { writeView } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import type { Directory } from '../core/membership/directory.ts'
@@ -25,7 +25,7 @@ import {
 } from './answers.ts'
 import type { DotMint } from './dot-mint.ts'
 import { Explanation } from './explanation.ts'
-import { tagOf } from './idempotency.ts'
+import { markOf } from './idempotency.ts'
 import type {
   DeleteOptions,
   DeleteOutcome,
@@ -92,11 +92,11 @@ export class KeyCoordinator {
   put(options: PutOptions): Promise<PutOutcome> {
     const started = this.#start(options)
     if ('type' in started) return Promise.resolve(started)
-    const tag =
+    const mark =
       options.idempotencyKey === undefined
         ? null
-        : tagOf(options.bucket, options.key, options.idempotencyKey, options.content)
-    const base = this.#base(started, options.context, options.precondition, tag)
+        : markOf(options.bucket, options.key, options.idempotencyKey, options.content)
+    const base = this.#base(started, options.context, options.precondition, mark)
     return base instanceof Promise
       ? base.then((found) => this.#putOver(started, options, found))
       : this.#putOver(started, options, base)
@@ -195,11 +195,11 @@ export class KeyCoordinator {
     started: Started,
     given: CausalContext | 'latest' | undefined,
     precondition: Precondition | undefined,
-    tag: Tag | null,
+    mark: Mark | null,
   ): Base | Promise<Base | Failure> {
-    if (given !== 'latest' && precondition === undefined && tag === null)
-      return { context: given ?? EMPTY_CONTEXT, attempt: null, tag }
-    return readBase(this.#parts, started, { given, precondition, tag }, this.#reach)
+    if (given !== 'latest' && precondition === undefined && mark === null)
+      return { context: given ?? EMPTY_CONTEXT, attempt: null, tag: null }
+    return readBase(this.#parts, started, { given, precondition, mark }, this.#reach)
   }
 
   #mint(
@@ -236,7 +236,9 @@ export class KeyCoordinator {
     const isShown = !isGone && isLive(version, nowMs) && !isRefused(written, version)
     let siblings = isShown ? 1 : 0
     for (const answer of written) if (answer.siblings > siblings) siblings = answer.siblings
-    const created = !isGone && !written.some((answer) => answer.heldLive)
+    // A retry has the outcome of the first attempt, whatever lives here by now.
+    const isFirst = attempt.intent === 'client'
+    const created = !version.tag?.replaces && !(isFirst && written.some((answer) => answer.heldLive))
     // What the homes hold in its place the client has not seen.
     const answered = answerContext(context, version, isGone ? null : result)
     const stored: PutOutcome & { readonly type: 'stored' } = {

@@ -2,9 +2,9 @@
 // supersedes, or which earlier attempt it already is. Never writes. Invariant: no attempt supersedes another attempt of the same write.
 
 import { type CausalContext, EMPTY_CONTEXT } from '../core/causality/context-token.ts'
-import { hybridFromMs, msFromHybrid } from '../core/causality/hybrid-clock.ts'
-import type { Tag, Version } from '../core/causality/version.ts'
-import { type DeadTag, deadTagOf, isSameWrite, type View } from '../core/causality/view.ts'
+import type { HybridTime } from '../core/causality/hybrid-clock.ts'
+import type { Mark, Tag, Version } from '../core/causality/version.ts'
+import { type DeadTag, isSameKey, usedBy, type View } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import { contextOf, nothingDone, preconditionFails, readReceipt, shown } from './answers.ts'
 import type { Explanation } from './explanation.ts'
@@ -35,51 +35,36 @@ export interface Base {
 export interface AskedOf {
   readonly given: CausalContext | 'latest' | undefined
   readonly precondition: Precondition | undefined
-  readonly tag: Tag | null
-}
-
-/** All that is still known of a version by its dead tag. */
-function remainsOf({ id, fingerprint, dot, atMs }: DeadTag): Version {
-  return { dot, stamp: hybridFromMs(atMs), deadlineMs: null, tag: { id, fingerprint }, content: null }
-}
-
-function earliest(tags: readonly DeadTag[]): DeadTag | undefined {
-  return tags.toSorted((a, b) => a.atMs - b.atMs)[0]
-}
-
-function isAttempt(version: Version, tag: Tag, nowMs: number): boolean {
-  const mark = deadTagOf(version)
-  return mark !== null && isSameWrite(tag, nowMs, mark)
+  readonly mark: Mark | null
 }
 
 export async function readBase(
   parts: ReadingParts,
   { plan, explanation }: Started,
-  { given, precondition, tag }: AskedOf,
+  { given, precondition, mark }: AskedOf,
   reach: Reach,
 ): Promise<Base | Failure> {
   const context = given === 'latest' || given === undefined ? EMPTY_CONTEXT : given
   await reach.enough(plan, plan.w)
-  // A client that saw an earlier attempt of this very write: what became of it must be known before there is another one.
-  const nowMs = msFromHybrid(parts.hybrid.read(parts.clock.now()))
-  const isRetry = tag !== null && context.tags.some((seen) => isSameWrite(tag, nowMs, seen))
+  const asked = mark && { ...mark, stamp: parts.hybrid.read(parts.clock.now()) }
   const mustRead = given === 'latest' || precondition !== undefined
-  const found = await read(parts, plan, null, explanation)
+  // Whether the write was made before is known where all is known that its client has seen.
+  const mustInclude = asked && !mustRead && !context.seen.isEmpty ? context.seen : null
+  let found = await read(parts, plan, mustInclude, explanation)
+  // A client that saw an earlier attempt of this very write: what became of it must be known before there is another one.
+  const isRetry = asked !== null && context.tags.some((seen) => isSameKey(asked, seen))
+  if (found.type === 'context-not-reached' && !isRetry) found = await read(parts, plan, null, explanation)
   if (found.type !== 'read') {
-    // Without a majority in reach an idempotent write still goes out: its tag makes the attempts one when they meet.
-    return mustRead || isRetry ? found : { context, attempt: null, tag }
+    if (mustRead || isRetry) return found
+    // Without a majority in reach an idempotent write still goes out: its mark makes the attempts one when they meet.
+    return { context, attempt: null, tag: mark && { ...mark, basis: context.stamp, replaces: false } }
   }
-  if (tag !== null) {
-    const twin = found.view.versions.find((version) => isAttempt(version, tag, nowMs))
-    // Superseded or expired since: nothing is written any more. The homes are told of its death, as far as they have not heard.
-    const dead = earliest(found.view.deadTags.filter((other) => isSameWrite(tag, nowMs, other)))
-    const version = twin ?? (dead && remainsOf(dead))
-    if (version?.tag && version.tag.fingerprint !== tag.fingerprint)
-      return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
-    if (version) return { context, attempt: { version, view: found.view, intent: 'repair' }, tag }
+  const { view } = found
+  if (asked) {
+    const made = attemptOf(view, asked)
+    if (made === 'mismatch') return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
+    if (made) return { context, attempt: { version: made, view, intent: 'repair' }, tag: made.tag }
   }
-  // Under its own tag, a write that supersedes an earlier attempt would die with it.
-  if (!mustRead) return { context, attempt: null, tag: isRetry ? null : tag }
   const versions = shown(found)
   if (preconditionFails(precondition, versions)) {
     return {
@@ -89,5 +74,27 @@ export async function readBase(
       ...(explanation && { explain: explanation.entries }),
     }
   }
-  return { context: contextOf(found.view), attempt: null, tag }
+  const base = mustRead ? contextOf(view) : context
+  const tag = mark && { ...mark, basis: base.stamp, replaces: versions.length > 0 }
+  return { context: base, attempt: null, tag }
+}
+
+/**
+ * The attempt of this very write that there was: one that lives, or what is left of the earliest that was superseded or has expired. Then
+ * nothing more is written; the homes are told of it as far as they have not heard.
+ */
+function attemptOf(view: View, asked: Mark & { readonly stamp: HybridTime }): Version | 'mismatch' | null {
+  const twins = view.versions.filter((version) => isSameKey(asked, usedBy(version) ?? NEVER))
+  const dead = view.deadTags.filter((tag) => isSameKey(asked, tag)).sort((a, b) => a.stamp - b.stamp)
+  if (twins.length + dead.length === 0) return null
+  const twin = twins.find(({ tag }) => tag?.fingerprint === asked.fingerprint)
+  const remains = dead.find(({ fingerprint }) => fingerprint === asked.fingerprint)
+  return twin ?? (remains ? remainsOf(remains) : 'mismatch')
+}
+
+const NEVER = { id: '', fingerprint: '', stamp: 0 }
+
+/** All that is still known of a version by its dead tag. */
+function remainsOf({ id, fingerprint, replaces, dot, stamp }: DeadTag): Version {
+  return { dot, stamp, deadlineMs: null, tag: { id, fingerprint, basis: 0, replaces }, content: null }
 }

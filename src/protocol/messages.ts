@@ -5,7 +5,7 @@
 import type { PartitionId } from '../core/ring/partition.ts'
 
 /** The version of this protocol; both sides of a link speak the lower of their two. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** Where a key lives and how its versions meet: what every request on a key carries. */
 export interface KeyAddress {

@@ -57,8 +57,7 @@ export class Collection {
     let againAtMs = Infinity
     for (const entry of storage.memtable.each(partition)) {
       // A home may have become filling, or its storage another, while this pass slept: what was proof is none now.
-      const { conflict } = directory.settingsOf(entry.bucket).settings
-      const tended = replica.tend(entry, partition, stable, conflict, spentBeforeMs, nowMs - IDEMPOTENCY_WINDOW_MS)
+      const tended = replica.tend(entry, partition, stable, spentBeforeMs, nowMs - IDEMPOTENCY_WINDOW_MS)
       this.#collected += tended.collected
       isSettled &&= tended.isSettled
       againAtMs = Math.min(againAtMs, tended.againAtMs)

@@ -209,7 +209,7 @@ export class Replica {
    */
   #learnDeadTags(name: KeyName, view: View, conflict: Conflict): boolean {
     const sinceMs = this.#nowMs() - IDEMPOTENCY_WINDOW_MS
-    const deadTags = view.deadTags.filter(({ atMs }) => atMs >= sinceMs)
+    const deadTags = view.deadTags.filter(({ stamp }) => msFromHybrid(stamp) >= sinceMs)
     const clock = this.#storage.clockOf(name.partition)
     if (deadTags.length === 0 || !view.versions.every(({ dot }) => clock.has(dot))) return false
     return this.mergeExchanged(name, { versions: NO_VERSIONS, seen: view.seen, deadTags }, undefined, conflict).changed
@@ -231,7 +231,6 @@ export class Replica {
     entry: MemtableEntry,
     partition: PartitionId,
     stable: DotSet,
-    conflict: Conflict,
     spentBeforeMs: number,
     forgetTagsBeforeMs: number,
   ): Tended {
@@ -239,7 +238,7 @@ export class Replica {
     const clock = this.#storage.clockOf(partition)
     const isSpent = (v: Version): boolean =>
       v.content === null || (v.deadlineMs !== null && v.deadlineMs < spentBeforeMs)
-    const collected = collect(record, clock, stable, isSpent, conflict)
+    const collected = collect(record, clock, stable, isSpent)
     const next = collected && strip(collected, clock, stable, forgetTagsBeforeMs)
     if (next !== record) this.#put({ partition, bucket: entry.bucket, key: entry.key }, entry, record, next, [])
     return {
@@ -248,7 +247,7 @@ export class Replica {
       againAtMs: Math.min(
         ...(next?.versions.map((v) => v.deadlineMs ?? Infinity) ?? []),
         // On the same scale: when it is past, the tag's window is over.
-        ...(next?.deadTags.map((tag) => tag.atMs + spentBeforeMs - forgetTagsBeforeMs) ?? []),
+        ...(next?.deadTags.map(({ stamp }) => msFromHybrid(stamp) + spentBeforeMs - forgetTagsBeforeMs) ?? []),
       ),
     }
   }

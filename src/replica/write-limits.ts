@@ -3,8 +3,8 @@
 
 import { hybridFromMs, type HybridTime, msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import type { KeyRecord, Merged } from '../core/causality/record.ts'
-import { isLive, type Tag, type Version } from '../core/causality/version.ts'
-import { areTwins, isSameWrite, type View, withoutTwins } from '../core/causality/view.ts'
+import { isLive, type Version } from '../core/causality/version.ts'
+import { isSameKey, usedBy, type View, withoutTwins } from '../core/causality/view.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
 
 export interface ReplicaLimits {
@@ -46,11 +46,8 @@ const NO_VERSIONS: readonly Version[] = []
 
 /** Of the attempts that are held, and of those that are over. */
 function isOfAnotherBody(version: Version, { versions, deadTags }: KeyRecord): boolean {
-  const { tag, stamp } = version
-  if (tag === null) return false
-  const isOther = ({ fingerprint }: Tag): boolean => fingerprint !== tag.fingerprint
-  return (
-    versions.some((other) => other.tag !== null && areTwins(version, other) && isOther(other.tag)) ||
-    deadTags.some((dead) => isSameWrite(tag, msFromHybrid(stamp), dead) && isOther(dead))
-  )
+  const used = usedBy(version)
+  if (used === null) return false
+  const attempts = [...versions.map(usedBy), ...deadTags]
+  return attempts.some((other) => other && other.fingerprint !== used.fingerprint && isSameKey(used, other))
 }

@@ -7,7 +7,7 @@ import type { Disk } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
 
 export const HEADER_BYTES = 64
-export const FORMAT_VERSION = 2
+export const FORMAT_VERSION = 3
 
 export type FileKind = 'segment' | 'checkpoint' | 'manifest'
 
@@ -51,7 +51,7 @@ export function encodeHeader(header: FileHeader): Buffer {
 }
 
 /** Null unless it is an intact header of this kind. Throws `config` when a later version of this software wrote it. */
-export function decodeHeader(kind: FileKind, input: Uint8Array): FileHeader | null {
+function decodeHeader(kind: FileKind, input: Uint8Array): FileHeader | null {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength)
   if (bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC[kind]) return null
   if (bytes.readUInt32LE(60) !== crc32(bytes.subarray(0, 60))) return null

@@ -45,7 +45,7 @@ test('a filling home that takes a stray in the middle of the walk does not keep 
 test('what a write under a dead tag had superseded is known after the clocks joined', async () => {
   const [x, y] = await exchangingHomes(NAMES)
   const key = keyIn(x!.directory, 1)
-  const tag = { id: '7777777777777777', fingerprint: '1111111111111111' }
+  const tag = { id: '7777777777777777', fingerprint: '11111111', basis: 0, replaces: false }
   const first = { life: A, counter: 1 }
   for (const home of [x!, y!]) {
     await home.receive(key, write(version(first, 'first', tag)))

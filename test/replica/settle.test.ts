@@ -1,6 +1,7 @@
 // What the walk of a tree may do to a record that two complete homes hold differently.
 
 import { expect, test } from 'vitest'
+import { hybridFromMs } from '../../src/core/causality/hybrid-clock.ts'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
 import { A, B, keyIn, memoryHomes, NOW_MS, version, write } from './memory-home.ts'
 
@@ -48,9 +49,10 @@ test('where both have collected a write, and the tag is known to one of them onl
   const [home] = await memoryHomes(['x', 'y', 'z'])
   const key = keyIn(home!.directory, 1)
   home!.replica.joinClock(key.partition, DotSet.of(d0))
-  const tag = { id: '7777777777777777', fingerprint: '1111111111111111', dot: d0, atMs: NOW_MS }
+  const mark = { id: '7777777777777777', fingerprint: '11111111', replaces: false }
+  const tag = { ...mark, dot: d0, stamp: hybridFromMs(NOW_MS) }
   const stub = { versions: [], seen: DotSet.of(d0), deadTags: [tag] }
-  const forgotten = { ...tag, id: '8888888888888888', atMs: NOW_MS - 25 * 3600 * 1000 }
+  const forgotten = { ...tag, id: '8888888888888888', stamp: hybridFromMs(NOW_MS - 25 * 3600 * 1000) }
   const old = { ...stub, deadTags: [forgotten] }
   expect(home!.replica.settle(key, old, DotSet.of(d0), 'siblings', false)).toBe(false)
   expect(home!.replica.settle(key, stub, DotSet.of(d0), 'siblings', false)).toBe(true)

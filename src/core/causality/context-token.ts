@@ -29,7 +29,7 @@ export interface Sealer {
   verify(bucket: string, key: string, payload: string, seal: string): boolean
 }
 
-const FORMAT = 2
+const FORMAT = 3
 
 /** Returns null when the token would be longer than `CONTEXT_TOKEN_MAX`: never truncated. */
 export function sealContext(context: CausalContext, bucket: string, key: string, sealer: Sealer): string | null {

@@ -6,6 +6,7 @@
 import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.ts'
 import { sameDot, type Dot, type Life, LIFE_BYTES } from './dot.ts'
 import { DotSet } from './dot-set.ts'
+import { msFromHybrid } from './hybrid-clock.ts'
 import { type Lives, placeOf, sharedLives } from './lives.ts'
 import { Span } from './span.ts'
 import { compareByStamp, type Version } from './version.ts'
@@ -205,7 +206,9 @@ export function strip(record: KeyRecord, clock: DotSet, stable: DotSet, forgetTa
   const past = record.past.subtract(clock)
   const settled = record.versions.every((v) => stable.has(v.dot)) && contextOf(record, clock).isSubsetOf(stable)
   const deadTags =
-    settled && past.isEmpty ? record.deadTags.filter((tag) => tag.atMs >= forgetTagsBeforeMs) : record.deadTags
+    settled && past.isEmpty
+      ? record.deadTags.filter(({ stamp }) => msFromHybrid(stamp) >= forgetTagsBeforeMs)
+      : record.deadTags
   const span = settled ? null : record.span
   if (span === record.span && past.equals(record.past) && deadTags.length === record.deadTags.length) return record
   const next: KeyRecord = { versions: record.versions, past, span, deadTags }
@@ -222,7 +225,7 @@ export function unstrip(record: KeyRecord, clock: DotSet): KeyRecord {
 /**
  * Takes out versions that `isSpent` names (deletions; expired ones whose time is past) when every home has reported a clock that
  * covers the record's whole context (`stable`): then no copy of what they superseded can arrive as news anywhere. Another attempt of an
- * idempotent write can: its tag stays behind, dead (but in `lww`, where tags do not die).
+ * idempotent write can: its tag stays behind, dead.
  * Returns the same object when there is nothing to collect.
  */
 export function collect(
@@ -230,7 +233,6 @@ export function collect(
   clock: DotSet,
   stable: DotSet,
   isSpent: (version: Version) => boolean,
-  conflict: Conflict,
 ): KeyRecord | null {
   const spent = record.versions.filter((version) => isSpent(version) && isSpentAsAWhole(record, version, isSpent))
   if (spent.length === 0) return record
@@ -241,7 +243,7 @@ export function collect(
     past: NO_DOTS,
     versions: record.versions.filter((version) => !spent.includes(version)),
     span: spanOf(record),
-    deadTags: conflict === 'lww' ? record.deadTags : uniteDeadTags(record.deadTags, NO_TAGS, spent),
+    deadTags: uniteDeadTags(record.deadTags, NO_TAGS, spent),
   }
   return isVacant(next) ? null : next
 }

@@ -5,12 +5,20 @@ import { type ByteReader, type ByteWriter, MalformedBytes } from '../bytes.ts'
 import { compareDots, type Dot, type Life } from './dot.ts'
 import type { HybridTime } from './hybrid-clock.ts'
 
-/** The mark that every attempt of one idempotent write shares. Both are 64-bit hashes in hex (16 digits). */
-export interface Tag {
-  /** Hash of (bucket, key, idempotency key). */
+/** The mark that every attempt of one idempotent write shares. */
+export interface Mark {
+  /** Hash of (bucket, key, idempotency key): 16 hex digits. */
   readonly id: string
-  /** Hash of the body and what belongs to it: another body under the same id is a client's mistake. */
+  /** Hash of the body and what belongs to it, 8 hex digits: another body under the same id is a client's mistake. */
   readonly fingerprint: string
+}
+
+/** The mark as one attempt carries it. */
+export interface Tag extends Mark {
+  /** The greatest stamp in the attempt's context: what is later it has not seen. */
+  readonly basis: HybridTime
+  /** Where it was coordinated a live value was found; decides the status that a retry is answered with. */
+  readonly replaces: boolean
 }
 
 export interface Content {
@@ -66,7 +74,8 @@ const DELETION = 1
 const DEADLINE = 2
 const TAGGED = 4
 const META = 8
-const KNOWN_FLAGS = DELETION | DEADLINE | TAGGED | META
+const REPLACES = 16
+const KNOWN_FLAGS = DELETION | DEADLINE | TAGGED | META | REPLACES
 
 /** `lives` is the table of the enclosing format; a dot costs an index and a counter. Throws `RangeError` where the life is not in it. */
 export function encodeVersion(writer: ByteWriter, version: Version, lives: readonly Life[]): void {
@@ -76,7 +85,8 @@ export function encodeVersion(writer: ByteWriter, version: Version, lives: reado
     (content === null ? DELETION : 0) |
       (version.deadlineMs === null ? 0 : DEADLINE) |
       (version.tag === null ? 0 : TAGGED) |
-      (meta ? META : 0),
+      (meta ? META : 0) |
+      (version.tag?.replaces ? REPLACES : 0),
   )
   writer.varint(lives.indexOf(version.dot.life))
   writer.varint(version.dot.counter)
@@ -84,7 +94,8 @@ export function encodeVersion(writer: ByteWriter, version: Version, lives: reado
   if (version.deadlineMs !== null) writer.varint(version.deadlineMs)
   if (version.tag !== null) {
     writer.hex(version.tag.id, 8)
-    writer.hex(version.tag.fingerprint, 8)
+    writer.hex(version.tag.fingerprint, 4)
+    writer.varint(version.tag.basis)
   }
   if (content === null) return
   const code = codeOf(content.contentType)
@@ -110,7 +121,10 @@ export function decodeVersion(reader: ByteReader, lives: readonly Life[]): Versi
   if (counter === 0) throw new MalformedBytes('counter 0')
   const stamp = reader.varint()
   const deadlineMs = flags & DEADLINE ? reader.varint() : null
-  const tag = flags & TAGGED ? { id: reader.hex(8), fingerprint: reader.hex(8) } : null
+  const replaces = (flags & REPLACES) !== 0
+  if (replaces && !(flags & TAGGED)) throw new MalformedBytes('a flag without its tag')
+  const tag =
+    flags & TAGGED ? { id: reader.hex(8), fingerprint: reader.hex(4), basis: reader.varint(), replaces } : null
   let content: Content | null = null
   if (!(flags & DELETION)) {
     const code = reader.u8()

@@ -6,8 +6,8 @@
 import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.ts'
 import { compareDots, type Dot, type Life, sameDot } from './dot.ts'
 import { DotSet } from './dot-set.ts'
-import { msFromHybrid } from './hybrid-clock.ts'
-import { compareByStamp, decodeVersion, encodeVersion, type Tag, type Version } from './version.ts'
+import { hybridFromMs, type HybridTime } from './hybrid-clock.ts'
+import { compareByStamp, decodeVersion, encodeVersion, type Mark, type Version } from './version.ts'
 
 /** How concurrent versions meet: kept side by side, or the greatest (stamp, dot) wins. Fixed for each bucket. */
 export type Conflict = 'siblings' | 'lww'
@@ -16,33 +16,50 @@ export type Conflict = 'siblings' | 'lww'
  * What is left of an attempt of an idempotent write that was superseded (or collected): other attempts of the same write are dropped on
  * arrival, and a client that retries is told of this one.
  */
-export interface DeadTag extends Tag {
-  /** The attempt. */
+export interface DeadTag extends Mark {
+  /** The attempt, its stamp, and what its tag said. */
   readonly dot: Dot
-  /** When it was made, in milliseconds since the epoch. */
-  readonly atMs: number
+  readonly stamp: HybridTime
+  readonly replaces: boolean
 }
 
 /** What is left of a version with a tag when it goes; null without one. */
 export function deadTagOf({ tag, dot, stamp }: Version): DeadTag | null {
-  return tag && { ...tag, dot, atMs: msFromHybrid(stamp) }
+  return tag && { id: tag.id, fingerprint: tag.fingerprint, dot, stamp, replaces: tag.replaces }
 }
 
 /** How long a client may retry an idempotent write. After that the same key names another write. */
 export const IDEMPOTENCY_WINDOW_MS: number = 24 * 3600 * 1000
 
 /** So many attempts of one key are remembered, the latest ones: a key that is written without end must not grow without end. */
-export const DEAD_TAGS_MAX = 256
+export const DEAD_TAGS_MAX = 1024
 
-/** Whether a tag that was used then names the same write as one that was used at `atMs`. */
-export function isSameWrite(tag: { readonly id: string }, atMs: number, other: DeadTag): boolean {
-  return tag.id === other.id && Math.abs(atMs - other.atMs) <= IDEMPOTENCY_WINDOW_MS
+const WINDOW: HybridTime = hybridFromMs(IDEMPOTENCY_WINDOW_MS)
+
+/** A mark, and when it was used: an attempt, living or dead. */
+interface Used extends Mark {
+  readonly stamp: HybridTime
+}
+
+/** Whether a client that uses the key at both times means one write; if the bodies differ, by mistake. */
+export function isSameKey(a: Used, b: Used): boolean {
+  return a.id === b.id && Math.abs(a.stamp - b.stamp) <= WINDOW
+}
+
+/** Whether both are attempts of one write. */
+function isSameWrite(a: Used, b: Used): boolean {
+  return isSameKey(a, b) && a.fingerprint === b.fingerprint
+}
+
+/** The mark of a version with its time; null without one. */
+export function usedBy({ tag, stamp }: Version): Used | null {
+  return tag && { id: tag.id, fingerprint: tag.fingerprint, stamp }
 }
 
 /** Whether two versions are attempts of one idempotent write. */
 export function areTwins(a: Version, b: Version): boolean {
   if (a.tag === null || a.tag.id !== b.tag?.id) return false
-  return Math.abs(msFromHybrid(a.stamp) - msFromHybrid(b.stamp)) <= IDEMPOTENCY_WINDOW_MS
+  return a.tag.fingerprint === b.tag.fingerprint && Math.abs(a.stamp - b.stamp) <= WINDOW
 }
 
 export interface View {
@@ -82,7 +99,7 @@ export function meet(
   deadTags: { readonly mine: readonly DeadTag[]; readonly theirs: readonly DeadTag[] },
   conflict: Conflict,
 ): Meeting {
-  if (conflict === 'lww') return meetLastWriterWins(mine, mineKnows, theirs, theirsKnow)
+  if (conflict === 'lww') return meetLastWriterWins(mine, mineKnows, theirs, theirsKnow, deadTags)
   const survivors: Version[] = []
   const superseded: Version[] = []
   for (const version of mine) {
@@ -112,8 +129,14 @@ function withoutDoomed(
   )
 }
 
-function isDoomed({ tag, stamp }: Version, deadTags: readonly DeadTag[]): boolean {
-  return tag !== null && deadTags.some((dead) => isSameWrite(tag, msFromHybrid(stamp), dead))
+/**
+ * Not an attempt whose context saw the dead one, or what came after it: what it superseded would be lost with it. (Its client repeats a
+ * write that it has seen replaced, where nobody knows better; that is a new one.)
+ */
+export function isDoomed(version: Version, deadTags: readonly DeadTag[]): boolean {
+  const used = usedBy(version)
+  const basis = version.tag?.basis ?? 0
+  return used !== null && deadTags.some((dead) => basis < dead.stamp && isSameWrite(used, dead))
 }
 
 function holds(versions: readonly Version[], dot: Version['dot']): boolean {
@@ -126,6 +149,7 @@ function meetLastWriterWins(
   mineKnows: Knowledge,
   theirs: readonly Version[],
   theirsKnow: Knowledge,
+  deadTags: { readonly mine: readonly DeadTag[]; readonly theirs: readonly DeadTag[] },
 ): Meeting {
   const all = [...mine, ...theirs]
   let versions: readonly Version[]
@@ -134,7 +158,8 @@ function meetLastWriterWins(
   else if (mine.length > 0) versions = mine.filter((v) => !theirsKnow.has(v.dot))
   else versions = theirs.filter((v) => !mineKnows.has(v.dot))
   const superseded = all.filter((v) => !holds(versions, v.dot))
-  return { versions, superseded, deadTags: [] }
+  // They tell a retry what became of its write. Nothing dies of them: with the greatest stamp as the other rule there would be a cycle.
+  return { versions, superseded, deadTags: uniteDeadTags(deadTags.mine, deadTags.theirs, superseded) }
 }
 
 function areTagged(versions: readonly Version[]): boolean {
@@ -159,7 +184,7 @@ export function uniteDeadTags(
     .filter((tag, i) => i === 0 || compareDeadTags(all[i - 1] as DeadTag, tag) !== 0)
   if (each.length <= DEAD_TAGS_MAX) return each
   // The greatest of a union are among the greatest of its parts: still it does not matter who meets whom first.
-  const kept = each.toSorted((x, y) => y.atMs - x.atMs || compareDeadTags(x, y)).slice(0, DEAD_TAGS_MAX)
+  const kept = each.toSorted((x, y) => y.stamp - x.stamp || compareDeadTags(x, y)).slice(0, DEAD_TAGS_MAX)
   return kept.sort(compareDeadTags)
 }
 
@@ -227,19 +252,19 @@ export function decodeView(bytes: Uint8Array): View {
 /** `lives` is the table of the enclosing format, which names nearly all of theirs. */
 export function encodeDeadTags(writer: ByteWriter, deadTags: readonly DeadTag[], lives: readonly Life[]): void {
   writer.varint(deadTags.length)
-  for (const { id, fingerprint, dot, atMs } of deadTags) {
+  for (const { id, fingerprint, dot, stamp, replaces } of deadTags) {
     writer.hex(id, 8)
-    writer.hex(fingerprint, 8)
+    writer.hex(fingerprint, 4)
     const place = lives.indexOf(dot.life)
-    writer.varint(place + 1)
+    writer.varint(2 * (place + 1) + (replaces ? 1 : 0))
     if (place < 0) writer.life(dot.life)
     writer.varint(dot.counter)
-    writer.varint(atMs)
+    writer.varint(stamp)
   }
 }
 
 /** Id, fingerprint, and three numbers. */
-const DEAD_TAG_BYTES_MIN = 8 + 8 + 3
+const DEAD_TAG_BYTES_MIN = 8 + 4 + 3
 
 export function decodeDeadTags(reader: ByteReader, lives: readonly Life[]): readonly DeadTag[] {
   const count = reader.count(DEAD_TAG_BYTES_MIN)
@@ -247,14 +272,15 @@ export function decodeDeadTags(reader: ByteReader, lives: readonly Life[]): read
   const tags: DeadTag[] = []
   for (let i = 0; i < count; i++) {
     const id = reader.hex(8)
-    const fingerprint = reader.hex(8)
-    const place = reader.varint()
+    const fingerprint = reader.hex(4)
+    const packed = reader.varint()
+    const place = Math.floor(packed / 2)
     const life = place === 0 ? reader.life() : lives[place - 1]
     if (life === undefined) throw new MalformedBytes('life out of table')
     if (place === 0 && lives.includes(life)) throw new MalformedBytes('a life beside its table')
     const dot = { life, counter: reader.varint() }
     if (dot.counter === 0) throw new MalformedBytes('counter 0')
-    const tag = { id, fingerprint, dot, atMs: reader.varint() }
+    const tag = { id, fingerprint, dot, stamp: reader.varint(), replaces: packed % 2 === 1 }
     if (i > 0 && compareDeadTags(tags[i - 1] as DeadTag, tag) >= 0) throw new MalformedBytes('dead tags out of order')
     tags.push(tag)
   }

@@ -9,6 +9,7 @@ import type { Content, Tag, Version } from '../../../src/core/causality/version.
 import {
   type Conflict,
   type DeadTag,
+  deadTagOf,
   EMPTY_VIEW,
   IDEMPOTENCY_WINDOW_MS,
   mergeViews,
@@ -35,7 +36,9 @@ export const anyDotSet: fc.Arbitrary<DotSet> = anyDots.map((dots) => DotSet.of(.
 
 export const anyTag: fc.Arbitrary<Tag> = fc.record({
   id: fc.constantFrom('1111111111111111', '2222222222222222', '3333333333333333'),
-  fingerprint: fc.constantFrom('aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb'),
+  fingerprint: fc.constantFrom('aaaaaaaa', 'bbbbbbbb'),
+  basis: fc.nat(),
+  replaces: fc.boolean(),
 })
 
 const anyContent: fc.Arbitrary<Content> = fc.record({
@@ -62,7 +65,9 @@ export const anyVersions: fc.Arbitrary<Version[]> = fc
 
 export const anyDeadTags: fc.Arbitrary<DeadTag[]> = fc
   .uniqueArray(
-    fc.record({ tag: anyTag, dot: anyDot, atMs: anyTime }).map(({ tag, dot, atMs }) => ({ ...tag, dot, atMs })),
+    anyVersion()
+      .filter(({ tag }) => tag !== null)
+      .map((version) => deadTagOf(version)!),
     { maxLength: 3, selector: ({ id, dot }) => `${id} ${formatDot(dot)}` },
   )
   .map((tags) => tags.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : compareDots(a.dot, b.dot))))
@@ -96,7 +101,7 @@ export function viewsOfHistory(conflict: Conflict, later = 1): fc.Arbitrary<[Vie
     to: fc.nat(2),
     kind: fc.constantFrom('write' as const, 'merge' as const),
     blind: fc.boolean(),
-    tag: conflict === 'lww' ? fc.constant(null) : fc.option(anyTag, { freq: 2 }),
+    tag: fc.option(anyTag, { freq: 2 }),
     // Also so that a tag is used for another write a day later, and by attempts of which only neighbours are of one write.
     late: fc.nat(5).map((i) => (conflict === 'lww' ? i : i * 0.6 * IDEMPOTENCY_WINDOW_MS)),
   })
@@ -115,7 +120,8 @@ export function viewsOfHistory(conflict: Conflict, later = 1): fc.Arbitrary<[Vie
       // Slow and fast clocks: a blind stamp may be anywhere.
       const stamp = Math.max(hybridFromMs(late), greatest + later)
       const content = { contentType: 'text/plain', meta: [], bytes: Buffer.of(counter) }
-      const written: Version = { dot: { life: LIVES[from]!, counter }, stamp, deadlineMs: null, tag, content }
+      const told = tag && { ...tag, basis: greatest }
+      const written: Version = { dot: { life: LIVES[from]!, counter }, stamp, deadlineMs: null, tag: told, content }
       const tags = uniteDeadTags([], [], seen.versions)
       views[to] = mergeViews(views[to]!, writeView(written, seen.seen, tags), conflict)
     }

@@ -81,20 +81,20 @@ describe('a context token', () => {
         writer.raw(Uint8Array.from([0, 0, ...rest]))
       })
     // A format, a stamp of one byte, two counts: two zeros make it two groups of three.
-    expect(openContext(token(2, 7, [0, 0]), 'b', 'k', sealer)).toEqual({ ...EMPTY_CONTEXT, stamp: 7 })
-    expect(openContext(token(3, 7, [0, 0]), 'b', 'k', sealer)).toBeNull()
+    expect(openContext(token(3, 7, [0, 0]), 'b', 'k', sealer)).toEqual({ ...EMPTY_CONTEXT, stamp: 7 })
+    expect(openContext(token(4, 7, [0, 0]), 'b', 'k', sealer)).toBeNull()
     for (const rest of [[], [0], [0, 1], [1, 0], [0, 0, 0, 0, 0]])
-      expect(openContext(token(2, 7, rest), 'b', 'k', sealer), String(rest)).toBeNull()
-    expect(openContext(token(2, Number.MAX_SAFE_INTEGER - 1, [0]), 'b', 'k', sealer)).not.toBeNull()
-    expect(openContext(token(2, Number.MAX_SAFE_INTEGER, [0]), 'b', 'k', sealer)).toBeNull()
+      expect(openContext(token(3, 7, rest), 'b', 'k', sealer), String(rest)).toBeNull()
+    expect(openContext(token(3, Number.MAX_SAFE_INTEGER - 1, [0]), 'b', 'k', sealer)).not.toBeNull()
+    expect(openContext(token(3, Number.MAX_SAFE_INTEGER, [0]), 'b', 'k', sealer)).toBeNull()
   })
 
   test('as many siblings as a bucket allows fit, each with the tag of its idempotent write', () => {
     const lives = ['1', '2', '3', '4', '5'].map((digit) => digit.repeat(16))
     const tags = Array.from({ length: 100 }, (_, i) => ({
-      ...{ id: String(i).padStart(16, '0'), fingerprint: 'f'.repeat(16) },
+      ...{ id: String(i).padStart(16, '0'), fingerprint: 'f'.repeat(8), replaces: i % 2 === 0 },
       // Other keys of the partition took the counters between.
-      ...{ dot: { life: lives[i % 5] as string, counter: 1 + i * 300 }, atMs: 1_800_000_000_000 + i },
+      ...{ dot: { life: lives[i % 5] as string, counter: 1 + i * 300 }, stamp: 2 ** 52 - i },
     }))
     const context = { seen: DotSet.of(...tags.map(({ dot }) => dot)), stamp: 2 ** 52, tags }
     expect(sealContext(context, 'b', 'k', sealer)).not.toBeNull()

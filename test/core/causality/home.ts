@@ -219,7 +219,7 @@ export class Home {
     if (!record || this.isFilling) return []
     const stable = this.rules.stable(this, reports)
     if (!stable) return []
-    const collected = this.rules.collect(record, this.clock, stable, isSpent, this.conflict)
+    const collected = this.rules.collect(record, this.clock, stable, isSpent)
     const next = collected && this.rules.strip(collected, this.clock, stable, forgetTagsBeforeMs)
     if (next) this.records.set(key, next)
     else this.records.delete(key)
@@ -274,7 +274,7 @@ export function readFrom(homes: readonly Home[], key: string): View {
 /** A stamp of 0: these scenarios are of `siblings` buckets unless they say otherwise. */
 export function version(life: string, counter: number, text: string | null, rest: Partial<Version> = {}): Version {
   const content = text === null ? null : { contentType: 'text/plain', meta: [], bytes: Buffer.from(text) }
-  return { dot: { life, counter }, stamp: 0, deadlineMs: null, tag: null, content, ...rest }
+  return { dot: { life, counter }, stamp: 1, deadlineMs: null, tag: null, content, ...rest }
 }
 
 export function put(value: Version, context: DotSet = DotSet.empty()): View {

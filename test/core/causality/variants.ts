@@ -1,6 +1,5 @@
 // The naive rules that look right and are not, one function each. Scenarios show what each does; the random model must notice them all.
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
-import { msFromHybrid } from '../../../src/core/causality/hybrid-clock.ts'
 import { contextOf, mergeIntoRecord } from '../../../src/core/causality/record.ts'
 import { RULES, type Rules } from './home.ts'
 
@@ -89,15 +88,18 @@ export const damagedWithoutUnstrip: Rules = {
 /** T20: an expired attempt is collected like any version. */
 export const collectedWithItsTag: Rules = {
   ...RULES,
-  collect: (record, clock, stable, isSpent) => RULES.collect(record, clock, stable, isSpent, 'lww'),
+  collect: (record, ...rest) => {
+    const kept = RULES.collect(record, ...rest)
+    return kept && { ...kept, deadTags: record.deadTags }
+  },
 }
 
 /** T21: a tag that has died once is dead for ever. */
 export const deadForEver: Rules = {
   ...RULES,
   merge: (record, clock, view, conflict, alsoSuperseded) => {
-    const atMs = Math.max(0, ...view.versions.map(({ stamp }) => msFromHybrid(stamp)))
-    const ageless = record && { ...record, deadTags: record.deadTags.map((tag) => ({ ...tag, atMs })) }
+    const stamp = Math.max(0, ...view.versions.map((version) => version.stamp))
+    const ageless = record && { ...record, deadTags: record.deadTags.map((tag) => ({ ...tag, stamp })) }
     return RULES.merge(ageless, clock, view, conflict, alsoSuperseded)
   },
 }

@@ -7,6 +7,7 @@ import { mergeIntoRecord, strip } from '../../../src/core/causality/record.ts'
 import type { Version } from '../../../src/core/causality/version.ts'
 import {
   DEAD_TAGS_MAX,
+  deadTagOf,
   IDEMPOTENCY_WINDOW_MS,
   mergeViews,
   withoutTwins,
@@ -79,14 +80,14 @@ describe('T8 a deletion waits for the other homes', () => {
 })
 
 describe('T16 every attempt of an idempotent write has an ordinary dot', () => {
-  const tag = { id: '7777777777777777', fingerprint: '1111111111111111' }
+  const tag = { id: '7777777777777777', fingerprint: '11111111', basis: 0, replaces: false }
   const HASH = 'ffffffffffffffff'
   // The attempt, then its deletion; all collected; then a hint of the attempt. `dots`: how the two attempts were named.
   const story = (attempt: Version, forget: boolean): string[] => {
     const homes = three(RULES)
     const [r0, , r2] = homes
     for (const home of homes) home.receive('k', put(attempt))
-    const dead = [{ ...tag, dot: attempt.dot, atMs: 0 }]
+    const dead = [deadTagOf(attempt)!]
     for (const home of homes) home.receive('k', writeView(version(B, 1, null), DotSet.of(attempt.dot), dead))
     for (const home of homes) expect(home.tend('k', reportsOf(homes), 1)).toHaveLength(1)
     // A list of hash dots is no clock: it has no counters to close, so that one day it must be forgotten.
@@ -115,7 +116,7 @@ describe('T16 every attempt of an idempotent write has an ordinary dot', () => {
 
 // Found here: the versions of a record need not be above all that it has seen, once a tag or a stamp has dropped one.
 describe('T18 a record is stripped when every home has its whole context', () => {
-  const tag = { id: '7777777777777777', fingerprint: '1111111111111111' }
+  const tag = { id: '7777777777777777', fingerprint: '11111111', basis: 0, replaces: false }
   const story = (rules: Rules): string[] => {
     const homes = three(rules)
     const [r0, r1] = homes
@@ -148,7 +149,7 @@ describe('T18 a record is stripped when every home has its whole context', () =>
 })
 
 describe('T20 an expired attempt of an idempotent write leaves its tag behind', () => {
-  const tag = { id: '7777777777777777', fingerprint: '1111111111111111' }
+  const tag = { id: '7777777777777777', fingerprint: '11111111', basis: 0, replaces: false }
   const first = version(A, 1, 'once', { tag, deadlineMs: 1000 })
   const again = version(B, 1, 'once', { tag, deadlineMs: 9000 })
   const isExpired = (v: Version): boolean => v.deadlineMs !== null && v.deadlineMs < 2000
@@ -169,7 +170,7 @@ describe('T20 an expired attempt of an idempotent write leaves its tag behind', 
   test('the tag says which attempt there was, until its window is over', () => {
     const homes = collected(RULES)
     const [r0] = homes
-    expect(r0.look('k')?.deadTags).toEqual([{ ...tag, dot: first.dot, atMs: 0 }])
+    expect(r0.look('k')?.deadTags).toEqual([deadTagOf(first)])
     for (const home of homes) home.tend('k', reportsOf(homes), 1)
     expect(homes.map(({ records }) => records.size)).toEqual([0, 0, 0])
   })
@@ -183,8 +184,8 @@ describe('T20 an expired attempt of an idempotent write leaves its tag behind', 
 })
 
 describe('T21 a day later an Idempotency-Key names another write', () => {
-  const tag = { id: '7777777777777777', fingerprint: '1111111111111111' }
-  const monday = version(A, 1, 'monday', { tag, stamp: 0 })
+  const tag = { id: '7777777777777777', fingerprint: '11111111', basis: 0, replaces: false }
+  const monday = version(A, 1, 'monday', { tag })
   const at = (ms: number, text: string): Version => version(B, 1, text, { tag, stamp: hybridFromMs(ms) })
   const story = (rules: Rules, again: Version, context = DotSet.empty()): string[] => {
     const homes = three(rules)
@@ -210,12 +211,13 @@ describe('T21 a day later an Idempotency-Key names another write', () => {
 })
 
 test('of a key that is written without end under ever new Idempotency-Keys the last ones are remembered, and homes agree', () => {
+  const tag = { id: '7777777777777777', fingerprint: '11111111', basis: 0, replaces: false }
   const homes = three(RULES)
   const [r0, r1, r2] = homes
   let context = DotSet.empty()
   for (let i = 1; i <= 2 * DEAD_TAGS_MAX; i++) {
     const id = i.toString(16).padStart(16, '0')
-    const written = put(version(A, i, `v${i}`, { stamp: hybridFromMs(i), tag: { id, fingerprint: id } }), context)
+    const written = put(version(A, i, `v${i}`, { stamp: hybridFromMs(i), tag: { ...tag, id } }), context)
     // One home sees every third write only.
     for (const home of i % 3 === 0 ? homes : [r0, r1]) home.receive('k', written)
     context = context.union(DotSet.of({ life: A, counter: i }))

@@ -25,7 +25,7 @@ describe('T19 a part of the records is for the clock that asked', () => {
 })
 
 describe('T19 what travels is what has news in its context, not only in its versions', () => {
-  const tag = { id: '7777777777777777', fingerprint: '1111111111111111' }
+  const tag = { id: '7777777777777777', fingerprint: '11111111', basis: 0, replaces: false }
   const story = (rules: Rules): string[] => {
     const [r0, r1, r2] = homesNamed(['r0', 'r1', 'r2'], rules)
     const first = version(A, 1, 'first', { tag })
