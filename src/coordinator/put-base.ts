@@ -4,7 +4,7 @@
 import { type CausalContext, EMPTY_CONTEXT } from '../core/causality/context-token.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
 import type { Mark, Tag, Version } from '../core/causality/version.ts'
-import { type DeadTag, isSameKey, usedBy, type View } from '../core/causality/view.ts'
+import { type DeadTag, endOfUse, isSameKey, usedBy, type View } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import { contextOf, nothingDone, preconditionFails, readReceipt, shown } from './answers.ts'
 import type { Explanation } from './explanation.ts'
@@ -75,7 +75,11 @@ export async function readBase(
     }
   }
   const base = mustRead ? contextOf(view) : context
-  const tag = mark && { ...mark, basis: base.stamp, replaces: versions.length > 0 }
+  const tag = mark && {
+    ...mark,
+    basis: Math.max(base.stamp, endOfEarlier(view, mark)),
+    replaces: versions.length > 0,
+  }
   return { context: base, attempt: null, tag }
 }
 
@@ -90,6 +94,12 @@ function attemptOf(view: View, asked: Mark & { readonly stamp: HybridTime }): Ve
   const twin = twins.find(({ tag }) => tag?.fingerprint === asked.fingerprint)
   const remains = dead.find(({ fingerprint }) => fingerprint === asked.fingerprint)
   return twin ?? (remains ? remainsOf(remains) : 'mismatch')
+}
+
+/** Attempts of an earlier write under this key may still be found, and die; this is another one. */
+function endOfEarlier({ versions, deadTags }: View, { id }: Mark): HybridTime {
+  const earlier = [...versions.map(usedBy), ...deadTags].filter((used) => used?.id === id)
+  return Math.max(0, ...earlier.map((used) => (used ? endOfUse(used) : 0)))
 }
 
 const NEVER = { id: '', fingerprint: '', stamp: 0 }

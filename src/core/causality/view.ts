@@ -51,6 +51,11 @@ function isSameWrite(a: Used, b: Used): boolean {
   return isSameKey(a, b) && a.fingerprint === b.fingerprint
 }
 
+/** Until when the key names the same write as at that use. */
+export function endOfUse({ stamp }: Used): HybridTime {
+  return stamp + WINDOW
+}
+
 /** The mark of a version with its time; null without one. */
 export function usedBy({ tag, stamp }: Version): Used | null {
   return tag && { id: tag.id, fingerprint: tag.fingerprint, stamp }

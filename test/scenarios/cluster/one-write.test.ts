@@ -199,3 +199,24 @@ test('two bodies under one key on two sides of a partition are two writes', asyn
   expect(await story.shows(r1, { r: 3 })).toEqual(['one', 'two'])
   expect((await story.put(r1, 'three', options)).type).toBe('idempotency-mismatch')
 })
+
+// Found by a review.
+test('what is left of the day before does no harm to the next write under its key', async () => {
+  const story = await Story.begin()
+  const { cluster, r0, r1, r2, f, last } = story
+  const options = { idempotencyKey: 'order 28' }
+  const jump = (hours: number): void => {
+    for (const { process } of cluster.hosts) process?.clock.jump(hours * 3600 * 1000)
+  }
+  await story.kill(r2)
+  const context = await story.write(r0, 'monday', { ...options, sloppy: false })
+  await story.write(r1, 'shipped', { context, sloppy: false })
+  jump(20)
+  await story.cutOff(f, last)
+  await story.put(f, 'monday', options)
+  jump(5)
+  await story.write(r0, 'tuesday', { ...options, context: 'latest' })
+  await story.reunite()
+  await cluster.time.runFor(10_000)
+  expect(await story.shows(r0, { r: 2 })).toEqual(['tuesday'])
+})
