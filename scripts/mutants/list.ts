@@ -63,8 +63,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'repair/hint-delivery.ts',
-        '    if (!(await send(hint, budgetMs))) return false\n',
-        '    this.#parts.storage.hints.remove(hint)\n    if (!(await send(hint, budgetMs))) return false\n',
+        '    if (!(await send(hint, budgetMs))) return this.#passOver(hint)\n',
+        '    this.#parts.storage.hints.remove(hint)\n    if (!(await send(hint, budgetMs))) return this.#passOver(hint)\n',
       ),
     ],
   },

@@ -8,6 +8,7 @@ import { type HybridClock, msFromHybrid } from '../core/causality/hybrid-clock.t
 import { isLive, type Version } from '../core/causality/version.ts'
 import { EMPTY_VIEW, type View } from '../core/causality/view.ts'
 import { sameVersions } from '../core/causality/view-digest.ts'
+import type { Directory } from '../core/membership/directory.ts'
 import { readGuarantee, strictHomesNeeded } from '../core/quorum/guarantee.ts'
 import { readVerdict } from '../core/quorum/read-tally.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -20,6 +21,7 @@ import type { WriteAnswer } from './replica-answers.ts'
 import type { Replicas } from './replicas.ts'
 
 export interface ReadingParts {
+  readonly directory: () => Directory | null
   readonly replicas: Replicas
   readonly clock: Clock
   readonly hybrid: HybridClock
@@ -52,6 +54,7 @@ export async function read(
   explanation: Explanation | null,
 ): Promise<ReadResult | Failure> {
   for (let round = 1; ; round++) {
+    const digest = parts.directory()?.membersDigest
     const result = await oneRound(parts, plan, mustInclude, explanation, round > 1)
     const failure = failureOf(plan, result, explanation)
     if (failure) return failure
@@ -68,21 +71,26 @@ export async function read(
     const { holding, refused } = back instanceof Promise ? await back : back
     const { counts } = result.verdict
     // With only homes among the answers there is a newer one to be had; of a stand-in's old hint nothing else would come.
-    if (refused.length > 0 && !last && counts.standIns === 0) continue
-    const view = refused.length === 0 ? result.view : without(result.view, DotSet.of(...refused))
-    if (refused.length > 0 && counts.standIns > 0 && !shows(view, nowMs)) {
+    const isOvertaken = refused.length > 0 && counts.standIns === 0
+    if (isOvertaken && !last) continue
+    // A key that is overwritten again and again always has a value: at the last, the one that was there when the homes were asked.
+    const isOld = refused.length > 0 && counts.standIns > 0
+    const view = isOld ? without(result.view, DotSet.of(...refused)) : result.view
+    if (isOld && !shows(view, nowMs)) {
       // "Not found" is said on the word of homes alone.
       const verdict = readVerdict(result.tally, false)
       const short = verdict.state === 'pending' ? null : failureOf(plan, { ...result, verdict }, explanation)
       if (short) return short
     }
+    // A storage was replaced meanwhile: what its predecessor held, or acknowledged, is gone with it.
+    const isReplaced = digest !== parts.directory()?.membersDigest
     const guarantee = readGuarantee({
       n: plan.n,
       requestR: plan.r,
       bucketW: plan.bucketW,
       homesCounted: counts.homes,
       standIns: counts.standIns,
-      homesHolding: unclear ? 0 : holding,
+      homesHolding: unclear || isOvertaken || isReplaced ? 0 : holding,
     })
     return { type: 'read', view, judgedAtMs: nowMs, guarantee, replied: counts.counted.length, hinted: counts.standIns }
   }

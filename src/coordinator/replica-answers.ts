@@ -87,7 +87,7 @@ export function isStale(answer: WriteAnswer | ReadAnswer): boolean {
 }
 
 // Shared, since answers are never changed.
-export const NOTHING_MISSING: DotSet = DotSet.empty()
+const NOTHING_MISSING: DotSet = DotSet.empty()
 const NO_DOTS: readonly Dot[] = []
 
 /** Of the versions that were sent; what else a peer names means nothing here. */

@@ -1,21 +1,18 @@
 // Asks one replica, wherever it is: this node's own through its door, another's over its link. Decides what an answer is worth: one
 // from a storage that has been replaced is void. Knows nothing of quorums. Invariant: never rejects; every outcome is an answer.
 
-import type { DotSet } from '../core/causality/dot-set.ts'
 import { encodeDotSet } from '../core/causality/dot-set-bytes.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
-import { encodeView, type View } from '../core/causality/view.ts'
+import { encodeView } from '../core/causality/view.ts'
 import { type Directory, UNSETTLED } from '../core/membership/directory.ts'
 import type { Peers } from '../link/peers.ts'
 import type { ReadRequest, RefusalReason, WriteRequest } from '../protocol/messages.ts'
 import type { Basis, LookResult, ReplicaService } from '../replica/replica-service.ts'
-import type { KeyName } from '../replica/replica.ts'
 import {
   failWith,
   isStale,
   type Loss,
   lossOf,
-  NOTHING_MISSING,
   orLoss,
   type OutgoingWrite,
   type ReadAnswer,
@@ -85,7 +82,7 @@ export class Replicas {
   #writeHere(write: OutgoingWrite, hintFor: string | null, basis: Basis, take: (answer: WriteAnswer) => void): void {
     const { name, view, intent, durable } = write
     if (hintFor !== null) {
-      void this.#service.hint(name, view, basis, hintFor, durable).then(take, failWith(take))
+      void this.#service.hint(name, view, basis, hintFor, { intent, durable }).then(take, failWith(take))
       return
     }
     const result = orLoss(() => this.#service.write(name, view, basis, { intent, durable }))
@@ -146,10 +143,12 @@ export class Replicas {
     const time = this.#hybridNow()
     const tell = (look: LookResult): void => {
       if (look.type === 'refused') return take(look)
-      const missing = this.#missingHere(name, look.view, fallback, mustInclude)
-      take({ type: 'answered', view: look.view, same: false, missing, filling: look.filling, time })
+      const { view, missing, filling } = look
+      take({ type: 'answered', view, same: false, missing, filling, time })
     }
-    const look = fallback ? this.#service.lookAtHints(name, basis) : this.#service.look(name, basis)
+    const look = fallback
+      ? this.#service.lookAtHints(name, basis, mustInclude)
+      : this.#service.look(name, basis, mustInclude)
     if (look instanceof Promise) void look.then(tell, failWith(take))
     else tell(look)
   }
@@ -180,12 +179,6 @@ export class Replicas {
       if (reply.type === 'refused') return this.#correct(member, reply, budgetMs, take)
       take(orLoss(() => readThere(expect, reply, time)))
     })
-  }
-
-  #missingHere(name: KeyName, view: View | null, fallback: boolean, mustInclude: DotSet | null): DotSet {
-    if (mustInclude === null) return NOTHING_MISSING
-    if (!fallback) return this.#service.missing(name, mustInclude)
-    return view ? mustInclude.subtract(view.seen) : mustInclude
   }
 
   /** A refusal that came of different tables brings them together before it is told. */

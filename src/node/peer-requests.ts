@@ -101,7 +101,8 @@ export class PeerRequests {
   }
 
   async #hold(request: WriteRequest, view: View, target: string): Promise<WriteReply | Refusal> {
-    const held = await this.#parts.service.hint(request, view, request, target, request.durable)
+    const { intent, durable } = request
+    const held = await this.#parts.service.hint(request, view, request, target, { intent, durable })
     if (held.type === 'refused') return this.#refuse(held.reason)
     return {
       type: 'write',
@@ -131,27 +132,23 @@ export class PeerRequests {
 
   #read(request: ReadRequest): ReadReply | Refusal | Promise<ReadReply | Refusal> {
     const { service } = this.#parts
-    const look = request.fallback ? service.lookAtHints(request, request) : service.look(request, request)
+    const mustInclude = request.mustInclude === null ? null : decodeDotSet(request.mustInclude)
+    const look = request.fallback
+      ? service.lookAtHints(request, request, mustInclude)
+      : service.look(request, request, mustInclude)
     if (!(look instanceof Promise)) return this.#tell(request, look)
     return look.then((seen) => this.#tell(request, seen)).catch(refusalFor)
   }
 
   #tell(request: ReadRequest, look: LookResult): ReadReply | Refusal {
     if (look.type === 'refused') return this.#refuse(look.reason)
-    const { service } = this.#parts
-    const { view } = look
+    const { view, missing } = look
     const digest = viewDigest(view)
-    let missing: Uint8Array | null = null
-    if (request.mustInclude !== null) {
-      const wanted = decodeDotSet(request.mustInclude)
-      const rest = request.fallback ? (view ? wanted.subtract(view.seen) : wanted) : service.missing(request, wanted)
-      missing = rest.isEmpty ? null : encodeDotSet(rest)
-    }
     return {
       type: 'read',
       digest,
       view: view === null || digest === request.expectDigest ? null : encodeView(view),
-      missing,
+      missing: missing.isEmpty ? null : encodeDotSet(missing),
       filling: look.filling,
     }
   }

@@ -2,7 +2,7 @@
 // routes it to the records or to the hints. The coordinator's own node comes through the same door, without the bytes.
 // Invariant: a refused request leaves no trace.
 
-import type { DotSet } from '../core/causality/dot-set.ts'
+import { DotSet } from '../core/causality/dot-set.ts'
 import { EMPTY_VIEW, mergeViews, type View } from '../core/causality/view.ts'
 import type { BucketSettings } from '../core/membership/bucket-settings.ts'
 import { type Directory, UNSETTLED } from '../core/membership/directory.ts'
@@ -22,8 +22,15 @@ export type HintResult =
   | { readonly type: 'refused'; readonly reason: RefusalReason }
 
 export type LookResult =
-  | ({ readonly type: 'look' } & Look)
+  | ({
+      readonly type: 'look'
+      /** The part of the required context that is not known here. */
+      readonly missing: DotSet
+    } & Look)
   | { readonly type: 'refused'; readonly reason: RefusalReason }
+
+// Shared, since answers are never changed.
+const NOTHING_MISSING: DotSet = DotSet.empty()
 
 export class ReplicaService {
   readonly #directory: () => Directory | null
@@ -61,41 +68,52 @@ export class ReplicaService {
     })
   }
 
-  /** Holds a view for an absent home. */
-  async hint(name: KeyName, view: View, basis: Basis, target: string, durable: boolean): Promise<HintResult> {
+  /** Holds a view for an absent home: a client's only as far as the home would take it. */
+  async hint(
+    name: KeyName,
+    view: View,
+    basis: Basis,
+    target: string,
+    { intent, durable }: Omit<WriteOptions, 'conflict'>,
+  ): Promise<HintResult> {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted
     if (!admitted.directory.ring.isHome(name.partition, target)) return { type: 'refused', reason: 'not-home' }
     if (this.#storage.isFull) return { type: 'refused', reason: 'storage-full' }
-    const added = this.#storage.hints.add(target, name, admitted.settings.conflict, view)
+    const { hints } = this.#storage
+    const { conflict } = admitted.settings
+    if (intent === 'client') {
+      const held = hints.get(name).find((hint) => hint.target === target)?.view ?? EMPTY_VIEW
+      const reason = this.#replica.reasonNotToHold(held, view, conflict)
+      if (reason) return { type: 'refused', reason }
+    }
+    const added = hints.add(target, name, conflict, view, intent === 'client' ? Infinity : undefined)
     if (!added.held) return { type: 'refused', reason: 'hints-full' }
     if (durable) await this.#storage.synced(added.lsn)
     return { type: 'hinted', durable: durable && this.#storage.durable }
   }
 
   /** As a home: the record. */
-  look(name: KeyName, basis: Basis): LookResult | Promise<LookResult> {
+  look(name: KeyName, basis: Basis, mustInclude: DotSet | null): LookResult | Promise<LookResult> {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted
     if (!admitted.directory.ring.isHome(name.partition, admitted.directory.self))
       return { type: 'refused', reason: 'not-home' }
     const look = this.#replica.look(name, admitted.settings.durability === 'durable')
-    return look instanceof Promise ? look.then(looked) : looked(look)
+    // Of the same moment as the view: what comes while that is synced is not in it.
+    const missing = mustInclude === null ? NOTHING_MISSING : this.#replica.missing(name, mustInclude)
+    return look instanceof Promise ? look.then((seen) => looked(seen, missing)) : looked(look, missing)
   }
 
   /** As a fallback: the union of the hints held for the key, or null where there is none. */
-  async lookAtHints(name: KeyName, basis: Basis): Promise<LookResult> {
+  async lookAtHints(name: KeyName, basis: Basis, mustInclude: DotSet | null): Promise<LookResult> {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted
     const hints = this.#storage.hints.get(name)
-    if (hints.length === 0) return { type: 'look', view: null, filling: false }
+    if (hints.length === 0) return looked(NO_HINTS, mustInclude ?? NOTHING_MISSING)
     const view = hints.reduce((union, hint) => mergeViews(union, hint.view, hint.conflict), EMPTY_VIEW)
     if (admitted.settings.durability === 'durable') await this.#storage.synced(this.#storage.lastLsn)
-    return { type: 'look', view, filling: false }
-  }
-
-  missing(name: KeyName, context: DotSet): DotSet {
-    return this.#replica.missing(name, context)
+    return looked({ view, filling: false }, mustInclude?.subtract(view.seen) ?? NOTHING_MISSING)
   }
 
   #admit(
@@ -120,6 +138,8 @@ export class ReplicaService {
   }
 }
 
-function looked({ view, filling }: Look): LookResult {
-  return { type: 'look', view, filling }
+const NO_HINTS: Look = { view: null, filling: false }
+
+function looked({ view, filling }: Look, missing: DotSet): LookResult {
+  return { type: 'look', view, filling, missing }
 }

@@ -138,6 +138,15 @@ export class Replica {
     return options.durable && !this.#storage.isSynced(lsn) ? this.#storage.synced(lsn).then(() => result) : result
   }
 
+  /** Why a client's write may not be held for a home beside `held`, by the limits that the home has too; null: it may. */
+  reasonNotToHold(held: View, view: View, conflict: Conflict): RefusalReason | null {
+    const before: KeyRecord = { ...EMPTY_RECORD, versions: held.versions, deadTags: held.deadTags }
+    const merged = mergeIntoRecord(before, held.seen, view, conflict)
+    const wallMs = this.#clock.now()
+    const now = { wallMs, time: this.#hybrid.read(wallMs) }
+    return reasonToRefuse(this.#limits, this.#storage.isFull, { before, merged, view }, now)
+  }
+
   /** What this replica knows of a key, once that is synced (a crash must not take back what was told). */
   look(name: KeyName, durable: boolean): Look | Promise<Look> {
     const entry = this.#entry(name)

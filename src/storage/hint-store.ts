@@ -1,6 +1,6 @@
 // Writes held for members that could not take them, durable through the node's log. Decides what is held, merged and given out;
 // who delivers them and when is repair's business. Invariant: a hint leaves only by `remove` of its current revision or by `dropTarget`,
-// and the whole store stays within its budget of bytes.
+// and the whole store stays within its budget of bytes; no hint grows by merging beyond what a frame carries.
 
 import { type Conflict, decodeView, encodeView, mergeViews, type View } from '../core/causality/view.ts'
 import type { HintAddress, Lsn, StoredHint } from './entries.ts'
@@ -53,6 +53,12 @@ function addressKey({ partition, bucket, key }: HintAddress): string {
 
 const OVERHEAD_BYTES = 64
 
+/**
+ * A hint travels whole, and a stand-in answers a read with those for all homes of a key together: five of these fit in any frame. A
+ * write that would make its hint larger is left to the comparison of replicas.
+ */
+const MERGED_BYTES_MAX = 4 << 20
+
 function sizeOf(hint: StoredHint): number {
   return OVERHEAD_BYTES + hint.view.length + hint.bucket.length + hint.key.length
 }
@@ -84,17 +90,22 @@ export class HintStore {
     this.#log = log
   }
 
-  /** Holds a view, merged with what is held already for the target and key. Not held: the budget is used up. */
+  /**
+   * Holds a view, merged with what is held already for the target and key. Not held: the budget is used up, or the hint would grow
+   * beyond `mergedBytesMax`, which is for those to raise who have seen to its size themselves.
+   */
   add(
     target: string,
     address: HintAddress,
     conflict: Conflict,
     view: View,
+    mergedBytesMax: number = MERGED_BYTES_MAX,
   ): { readonly held: true; readonly lsn: Lsn } | { readonly held: false } {
     const held = this.#queues.get(target)?.hints.get(addressKey(address))
     const bytes = encodeView(held ? mergeViews(decodeView(held.view), view, conflict) : view)
     // Its revision is the change that wrote it: whoever waits for that waits for these very bytes.
     if (held && held.conflict === conflict && held.view.equals(bytes)) return { held: true, lsn: held.revision }
+    if (held && bytes.length > mergedBytesMax && bytes.length > held.view.length) return { held: false }
     const log = this.#attached()
     const hint: StoredHint = {
       target,

@@ -62,6 +62,19 @@ describe('hint store', () => {
     expect(hints.add('n3', address('k'), 'siblings', viewOf(1)).held).toBe(true)
   })
 
+  // Found by a review: writes that nobody superseded here were merged until no frame could carry them.
+  it('merges no more into a hint than a frame carries, but always what makes it smaller', async () => {
+    const { hints } = await openStorage(null)
+    const add = (counter: number, seen: number[] = []): boolean =>
+      hints.add('n2', address('a'), 'siblings', viewOf(counter, seen), 60).held
+    const taken = [1, 3, 5, 7, 9].filter((counter) => add(counter))
+    expect(taken.length).toBeGreaterThan(1)
+    expect(taken.length).toBeLessThan(5)
+    expect(add(11, taken)).toBe(true)
+    expect(countersOf(hints.next('n2', Infinity)[0])).toEqual([11])
+    expect(add(13)).toBe(true)
+  })
+
   it('gives pages, the oldest first, and all targets of a key', async () => {
     const { hints } = await openStorage(null)
     for (let i = 0; i < 10; i++) hints.add('n2', address(`k${i}`), 'siblings', viewOf(i + 1))

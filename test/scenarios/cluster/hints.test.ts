@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { invariant } from '../../../src/errors.ts'
-import { Story } from './story.ts'
+import { KEY, MIB, nodeOf, Story } from './story.ts'
 
 describe('hints', () => {
   // Found by seed 2: the coordinator refused, as a home, what another home took, kept a hint for itself, and never delivered it.
@@ -19,6 +19,24 @@ describe('hints', () => {
     await story.untilNoHints()
     const shown = await story.shows(r1, { r: 3 })
     expect(await story.shows(r0, { r: 3 })).toEqual(shown)
+  })
+
+  // Found by a review: stand-ins kept sibling beside sibling until no frame held them, and then nothing more came home from there.
+  test('a stand-in keeps no more of a key than a home would, and what it keeps comes home', async () => {
+    const story = await Story.begin({ limits: { siblingBytesMax: 4 * MIB, segmentBytesMax: 64 * MIB } })
+    const { f, r0, last } = story
+    await story.cutOff(f, last)
+    const large = 'x'.repeat(4 * MIB - 1)
+    await story.write(f, `0${large}`)
+    for (let i = 1; i < 6; i++) expect((await story.put(f, `${i}${large}`)).type).toBe('too-many-siblings')
+    const homes = (key: string): string => nodeOf(f).place('kitchen', key).preferenceList.join()
+    let beside = 0
+    while (homes(`${beside}`) !== homes(KEY)) beside++
+    await story.write(f, 'small', {}, `${beside}`)
+    await story.reunite()
+    await story.untilNoHints()
+    expect(await story.shows(r0, { r: 3, sloppy: false }, `${beside}`)).toEqual(['small'])
+    expect(await story.shows(r0, { r: 3, sloppy: false })).toEqual([`0${large}`])
   })
 
   // Found by seed 86: a sloppy read merged a stand-in's hint with a stripped record, which no longer says what it had superseded.

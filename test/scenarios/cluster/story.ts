@@ -167,11 +167,11 @@ export class Story {
   }
 }
 
-function nodeOf(host: Host | undefined): NodeApi {
+export function nodeOf(host: Host | undefined): NodeApi {
   if (!host?.node) throw new RangeError(`${host?.name ?? 'nobody'} does not run`)
   return host.node
 }
 
-function hears(a: Host, b: Host): boolean {
+export function hears(a: Host, b: Host): boolean {
   return a.node?.rooms?.links.reachable(b.name) ?? false
 }
