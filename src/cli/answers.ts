@@ -13,11 +13,6 @@ export function jsonBody(answer: Answer): unknown {
   }
 }
 
-/** The problem's code (`quorum-not-met`), or null where the body is none of ours. */
-export function problemCode(answer: Answer): string | null {
-  return textAt(view(jsonBody(answer)), 'code')
-}
-
 /** The error that ends a command for an answer that it cannot use. */
 export function failure(answer: Answer, json: boolean): CommandError {
   const body = jsonBody(answer)
@@ -30,6 +25,8 @@ export function failure(answer: Answer, json: boolean): CommandError {
 function exitStatus(status: number, code: string | null): number {
   if (code === 'not-found') return EXIT.notFound
   if (code === 'quorum-not-met' || code === 'context-not-reached') return EXIT.quorumNotMet
+  // What the node refuses so is what was typed; these commands send nothing else.
+  if (code !== null && (status === 400 || code === 'key-too-long')) return EXIT.usage
   // A 404 without our code comes from something in between, or from a node that has no such route.
   return status === 404 && code === null ? EXIT.notFound : EXIT.failed
 }

@@ -22,7 +22,6 @@ export type PutResult =
   | { readonly type: 'stored'; readonly created: boolean; readonly siblings: number; readonly retries: number }
   | { readonly type: 'failed'; readonly reason: string; readonly retries: number }
 
-const CONNECTIONS_MAX = 8
 const RETRY_DELAY_MS = 50
 const RETRY_DELAY_MS_MAX = 2_000
 /** Nothing was decided about the write, or it was put off: worth another attempt. */
@@ -39,11 +38,8 @@ export class BulkPut {
     this.#options = options
     this.#origins = options.urls.map(originOf)
     const share = Math.ceil(options.concurrency / this.#origins.length)
-    const connections = Math.min(CONNECTIONS_MAX, share)
-    this.#pools = this.#origins.map(
-      (origin) =>
-        new Pool(origin, { connections, pipelining: Math.ceil(share / connections), connect: { timeout: 5_000 } }),
-    )
+    // One request at a time on each: a node carries out those of one connection one after the other.
+    this.#pools = this.#origins.map((origin) => new Pool(origin, { connections: share, connect: { timeout: 5_000 } }))
   }
 
   /** `worker` chooses the node that is asked first; each retry asks the next one. */
@@ -75,8 +71,6 @@ export class BulkPut {
         method: 'PUT',
         headers: { ...this.#options.headers, 'content-type': record.contentType, 'idempotency-key': idempotencyKey },
         body: record.body,
-        // By its key; without this undici would send no second request down a connection before the first is answered.
-        idempotent: true,
       })
       if (statusCode === 201 || statusCode === 204 || statusCode === 200) {
         await body.dump()

@@ -24,7 +24,7 @@ export interface ComposedNode {
    * Not ready any more, lets what was begun finish, closes connections and storage: all of it within `deadlineMs`, if the disk can.
    * False: not all was finished.
    */
-  drain(deadlineMs: number): Promise<boolean>
+  drain(deadlineMs: number, why: string): Promise<boolean>
   /** Gives back ports and files. */
   stop(): Promise<void>
   onFatal(listener: (error: Error) => void): void
@@ -43,6 +43,8 @@ export async function composeNode({ settings }: Configuration, version: string):
   const port = await settledPort(settings.host, settings.port)
   const peerPort = await settledPort(settings.peerHost, settings.peerPort)
 
+  const told = { clients: joined(settings.host, port), peers: joined(settings.peerHost, peerPort), join: settings.join }
+  logger.info({ version, name: settings.name, ...told, data: settings.memory ? null : settings.data }, 'starting')
   // The disk before everything else: its lock keeps a second process off the directory.
   const disk = settings.memory || settings.data === null ? null : await FileDisk.open(settings.data)
   try {
@@ -68,7 +70,8 @@ export async function composeNode({ settings }: Configuration, version: string):
     return {
       clientAddress: http.address.replace(/^http:\/\//, ''),
       start: () => node.start(),
-      async drain(deadlineMs) {
+      async drain(deadlineMs, why) {
+        logger.info({ why, withinMs: deadlineMs }, 'draining')
         const closingMs = Math.min(CLOSING_MS, deadlineMs / 2)
         const requestsEndAt = performance.now() + deadlineMs - closingMs
         node.finish()
@@ -82,6 +85,7 @@ export async function composeNode({ settings }: Configuration, version: string):
         await closeHttp(LAST_ANSWERS_MS)
         await node.stop()
         await disk?.close()
+        logger.info({}, 'stopped')
       },
       onFatal: (listener) => node.onFatal(listener),
     }

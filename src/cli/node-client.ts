@@ -73,10 +73,10 @@ export function noAnswer(origin: string, error: unknown): string {
 }
 
 export function originOf(url: string): string {
-  let parsed: URL
-  try {
-    parsed = new URL(url.includes('://') ? url : `http://${url}`)
-  } catch {
+  const hasScheme = url.includes('://')
+  const parsed = URL.parse(hasScheme ? url : `http://${url}`)
+  // A word alone would be a host with port 80, where no node is.
+  if (parsed === null || (!hasScheme && !/:\d+(?:\/|$)/.test(url))) {
     throw new CommandError(EXIT.usage, `"${url}" is not a URL; a node's looks like http://127.0.0.1:7480`)
   }
   if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {

@@ -9,7 +9,7 @@ export interface NodeFlags {
   readonly json?: boolean
 }
 
-export const URL_DEFAULT = 'http://127.0.0.1:7480'
+const URL_DEFAULT = 'http://127.0.0.1:7480'
 
 export function addNodeFlags(command: Command): Command {
   return command

@@ -5,6 +5,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readdir, rm } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
 import type { Server } from 'node:net'
 import { QuorateError } from '../errors.ts'
@@ -14,10 +15,9 @@ export type Release = () => Promise<void>
 const ATTEMPTS_MAX = 50
 const LOCK_NAME = /^\.lock\.(\d{1,15})$/
 
-/** Creates the directory where it is missing. Rejects with `config` when a living process holds it. */
+/** Creates the directory where it is missing. Rejects with `config` when a living process holds it, or when it cannot be written. */
 export async function lockDirectory(path: string): Promise<Release> {
-  await mkdir(path, { recursive: true })
-  const directory = await open(path, 'r')
+  const directory = await opened(path)
   // A socket's path has about 100 bytes; by way of the descriptor it is always short.
   const base = process.platform === 'linux' ? `/proc/self/fd/${directory.fd}` : path
   const mine = `${base}/.taking.${process.pid}.${randomBytes(4).toString('hex')}`
@@ -28,9 +28,9 @@ export async function lockDirectory(path: string): Promise<Release> {
     await rm(mine, { force: true })
   } catch (error) {
     server?.close()
-    await rm(mine, { force: true })
+    await rm(mine, { force: true }).catch(() => {})
     await directory.close()
-    throw error
+    throw unusable(path, 'cannot be written', error)
   }
   const held = server
   return async () => {
@@ -38,6 +38,24 @@ export async function lockDirectory(path: string): Promise<Release> {
     await new Promise<void>((resolve) => held.close(() => resolve()))
     await directory.close()
   }
+}
+
+async function opened(path: string): Promise<FileHandle> {
+  try {
+    // Recursive, Node says ENOENT whatever the reason was.
+    await mkdir(path, { recursive: true }).catch(() => mkdir(path))
+    return await open(path, 'r')
+  } catch (error) {
+    throw unusable(path, 'cannot be used as a data directory', error)
+  }
+}
+
+/** The system's own words name the socket, which tells an operator nothing. */
+function unusable(path: string, what: string, error: unknown): unknown {
+  const code = codeOf(error)
+  return typeof code !== 'string' || error instanceof QuorateError
+    ? error
+    : new QuorateError('config', `${path} ${what} (${code})`, { cause: error })
 }
 
 async function acquire(path: string, base: string, mine: string): Promise<void> {

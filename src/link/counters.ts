@@ -8,7 +8,7 @@ export interface Traffic {
 }
 
 /** Frames of each kind, in places of their own: they are counted with every frame, and labels are made only when somebody looks. */
-export class TrafficCounter {
+class TrafficCounter {
   readonly #requests = places<Request['type']>({
     write: nothing(),
     read: nothing(),

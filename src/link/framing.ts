@@ -4,7 +4,7 @@
 import { QuorateError } from '../errors.ts'
 
 /** A value of 16 MiB with its context fits; nothing larger is sent or taken. */
-export const FRAME_BYTES_MAX: number = 24 * 1024 * 1024
+const FRAME_BYTES_MAX: number = 24 * 1024 * 1024
 export const PREFIX_BYTES = 4
 const SMALL_BYTES = 4096
 

@@ -6,7 +6,7 @@ import { QuorateError } from '../errors.ts'
 import type { Connection, Listener, Transport } from '../ports/transport.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
-import type { HelloFrame, Request } from '../protocol/messages.ts'
+import type { GoodbyeFrame, HelloFrame, Request } from '../protocol/messages.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { LinkCounters } from './counters.ts'
 import { Dialing } from './dialing.ts'
@@ -19,6 +19,7 @@ import { PeerLink } from './peer-link.ts'
 import type { CloseReason } from './peer-link.ts'
 import type { AnswerTo, Peers, RequestOptions } from './peers.ts'
 import { isPreferred } from './rivals.ts'
+import { Seldom } from './seldom.ts'
 import { DEFAULT_LINK_SETTINGS } from './settings.ts'
 import type { LinkEnvironment, LinkHooks, LinkSettings } from './settings.ts'
 
@@ -38,6 +39,9 @@ export interface PeerLinksOptions {
   /** How frames of one turn are gathered; by default without timers. */
   readonly schedule?: Schedule
 }
+
+/** Ends that somebody wanted. */
+const EXPECTED_ENDS: ReadonlySet<CloseReason> = new Set(['closing', 'duplicate', 'replaced'])
 
 /** One link as operators see it. */
 export interface LinkStatus {
@@ -60,6 +64,8 @@ export class PeerLinks implements Peers {
   readonly #environment: LinkEnvironment
   readonly #incarnation: Uint8Array
   readonly #dialing: Dialing
+  /** Who is refused comes again, for ever. */
+  readonly #refusals: Seldom
   readonly #links = new Map<string, PeerLink>()
   /** Every link that is not closed, in any stage. */
   readonly #all = new Set<PeerLink>()
@@ -78,6 +84,7 @@ export class PeerLinks implements Peers {
     this.#transport = options.transport
     this.#listenAddress = options.listenAddress
     this.#incarnation = random.bytes(INCARNATION_BYTES)
+    this.#refusals = new Seldom(() => clock.monotonic())
     this.#environment = {
       clock,
       random,
@@ -262,6 +269,7 @@ export class PeerLinks implements Peers {
         settle(opened, null)
         this.#opened(opened)
       },
+      onRefused: (refused, reason, detail) => this.#refused(refused, reason, detail),
       onClosed: (closed, reason) => {
         this.#all.delete(closed)
         settle(closed, reason)
@@ -288,6 +296,16 @@ export class PeerLinks implements Peers {
     }
   }
 
+  #refused(link: PeerLink, reason: GoodbyeFrame['reason'], detail: string): void {
+    const { logger, hooks } = this.#environment
+    const peer = link.claimed?.name ?? null
+    // Both ends greet first, so which of them refuses is a matter of chance: where we were sent to, it is all the same.
+    const isOurs = link.role === 'initiator' && (reason === 'wrong-cluster' || reason === 'bad-secret')
+    if (isOurs) hooks.onGoodbye(peer, reason, detail)
+    else if (this.#refusals.isDue(peer, reason))
+      logger.warn({ peer, remote: link.remote, reason, detail }, 'peer refused')
+  }
+
   /** Takes no new requests; what is under way on it may finish. */
   #retire(link: PeerLink): void {
     const { clock, settings } = this.#environment
@@ -299,7 +317,9 @@ export class PeerLinks implements Peers {
     if (peer === null || this.#links.get(peer.name) !== link) return
     this.#links.delete(peer.name)
     this.#heardAt.set(peer.name, link.heardAt)
-    this.#environment.logger.info({ peer: peer.name, reason }, 'peer link lost')
+    const { logger } = this.#environment
+    if (EXPECTED_ENDS.has(reason)) logger.info({ peer: peer.name, reason }, 'peer link lost')
+    else logger.warn({ peer: peer.name, reason }, 'peer link lost')
     this.#announce(peer.name, false)
     if (!this.#closed) this.#dialing.look()
   }

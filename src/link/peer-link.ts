@@ -22,6 +22,8 @@ export type CloseReason = GoodbyeFrame['reason'] | 'broken' | 'silent' | 'greeti
 export interface LinkEvents {
   /** The peer is admitted and has admitted us. */
   readonly onOpen: (link: PeerLink) => void
+  /** This side refuses the peer; it is closed right after. */
+  readonly onRefused: (link: PeerLink, reason: GoodbyeFrame['reason'], detail: string) => void
   /** Runs once, whoever closed. `said`: the reason came from the peer. */
   readonly onClosed: (link: PeerLink, reason: CloseReason, said: boolean) => void
 }
@@ -240,10 +242,7 @@ export class PeerLink {
         this.#say(next.proof)
         return
       case 'refuse':
-        this.#environment.logger.warn({ remote: this.remote, reason: next.reason, detail: next.detail }, 'peer refused')
-        // Both ends greet first, so which of them refuses is a matter of chance: where we were sent to, it is all the same.
-        if (next.reason === 'wrong-cluster' && this.role === 'initiator')
-          this.#environment.hooks.onGoodbye(this.#handshake.claimed?.name ?? null, next.reason, next.detail)
+        this.#events.onRefused(this, next.reason, next.detail)
         return this.close(next.reason, next.detail)
       case 'self':
         return this.#end('self', false)

@@ -72,10 +72,28 @@ export interface RepairStatus {
   readonly bytesReceived: number
   readonly readRepairs: number
   readonly collected: number
-  /** Monotonic age of each shared partition's last full comparison: the oldest, in ms; null when there was none. */
+  /**
+   * Age of the last round with the member that was compared longest ago, in ms; one that never was counts from when this node began to
+   * serve. Null: there is no other member.
+   */
   readonly oldestComparisonMs: number | null
-  readonly peers: readonly { readonly node: string; readonly lastRoundMs: number | null; readonly differing: number }[]
+  /** Rounds with one peer that ended with an error. */
+  readonly roundFailures: number
+  readonly peers: readonly {
+    readonly node: string
+    /** Null: no round went through yet. */
+    readonly lastRoundMs: number | null
+    readonly differing: number
+    /** Why the last round failed; null: it went through. */
+    readonly error: string | null
+  }[]
+  /** The newest of those errors, with the peer's name. */
   readonly lastError: string | null
+}
+
+export interface RepairOutcome extends RepairStatus {
+  /** What failed in the round that was asked for: `node: why`. */
+  readonly failed: readonly string[]
 }
 
 export type BucketOutcome =
@@ -113,7 +131,9 @@ export interface NodeApi {
   hints(): HintStatus
   repairStatus(): RepairStatus
   /** Starts a round with every reachable peer now; resolves with the status after it. */
-  repairNow(): Promise<RepairStatus>
+  repairNow(): Promise<RepairOutcome>
+  /** The other members, as far as they are known, and whether each is heard now. */
+  peers(): readonly { readonly name: string; readonly reachable: boolean }[]
   /** Free-form gauges and counters by area, for /v1/stats; plain JSON. */
   stats(): Record<string, unknown>
   /** Only in dev. */

@@ -29,9 +29,18 @@ export interface HealerParts {
 }
 
 interface PeerRounds {
-  lastAt: number
+  /** Of the last round that went through; null: none did. */
+  lastAt: number | null
   differing: number
+  /** Why the last round failed; null: it went through. */
+  error: string | null
+  failedAt: number
+  /** Failures that were logged since the last round that went through. */
+  readonly told: Set<string>
 }
+
+/** A message may hold figures, so that each is another one: so many of one peer are logged. */
+const TOLD_MAX = 8
 
 const HEALING_FRAMES = [
   'request.compare',
@@ -54,8 +63,10 @@ export class Healer {
   #comparisons = 0
   #keysRepaired = 0
   #readRepairs = 0
-  #lastError: string | null = null
-  #round: Promise<void> | null = null
+  #failures = 0
+  /** Since when members that were never compared are overdue. */
+  #begunAt: number | null = null
+  #round: Promise<readonly string[]> | null = null
 
   constructor(parts: HealerParts) {
     this.#parts = parts
@@ -64,6 +75,7 @@ export class Healer {
   begin(background: Background): void {
     const { options, links, collection, filling } = this.#parts
     const { timings, healing } = options
+    this.#begunAt = options.clock.monotonic()
     if (healing.handoff) {
       background.every('hints', timings.hintIntervalMs, () => this.#deliverAll())
       links.onChange((_member, reachable) => {
@@ -71,7 +83,7 @@ export class Healer {
       })
     }
     if (healing.antiEntropy) {
-      background.every('anti-entropy', timings.antiEntropyIntervalMs, () => this.#roundWithAll())
+      background.every('anti-entropy', timings.antiEntropyIntervalMs, async () => void (await this.#roundWithAll()))
       background.every('filling', timings.heartbeatMs, async () => {
         if (filling.isActive) await this.#roundWithAll()
       })
@@ -83,25 +95,27 @@ export class Healer {
     this.#readRepairs++
   }
 
-  /** A round with every reachable peer, trees made anew from the data, then a pass of collection. */
-  async repairNow(signal: AbortSignal): Promise<void> {
+  /** A round with every reachable peer, trees made anew from the data, then a pass of collection. Resolves with what failed. */
+  async repairNow(signal: AbortSignal): Promise<readonly string[]> {
     const { storage, indexes, collection } = this.#parts
     for (const partition of storage.partitions()) indexes.forget(partition)
     await this.#deliverAll()
-    await this.#roundWithAll()
+    const failed = await this.#roundWithAll()
     await collection.pass(signal)
+    return failed
   }
 
-  #roundWithAll(): Promise<void> {
-    this.#round ??= this.#rounds_().finally(() => {
+  #roundWithAll(): Promise<readonly string[]> {
+    this.#round ??= this.#roundsInTurn().finally(() => {
       this.#round = null
     })
     return this.#round
   }
 
-  async #rounds_(): Promise<void> {
+  async #roundsInTurn(): Promise<readonly string[]> {
     const { links, options, antiEntropy } = this.#parts
     const { ring, self } = this.#parts.directory()
+    const failed: string[] = []
     this.#rounds++
     const others = ring.members.filter((member) => member !== self)
     // Not everybody begins with the same peer.
@@ -112,14 +126,35 @@ export class Healer {
         const outcome = await antiEntropy.round(peer)
         this.#comparisons++
         this.#keysRepaired += outcome.keysMerged
-        this.#peers.set(peer, { lastAt: options.clock.monotonic(), differing: outcome.differing })
+        const lastAt = options.clock.monotonic()
+        this.#peers.set(peer, { lastAt, differing: outcome.differing, error: null, failedAt: 0, told: new Set() })
       } catch (error) {
         // One peer that is away, or says what nobody understands, must not keep the others from being healed.
         if (!(error instanceof QuorateError || error instanceof MalformedBytes)) throw error
-        this.#lastError = `${peer}: ${error.message}`
-        if (error instanceof QuorateError && error.code === 'storage-failed') return
+        this.#failed(peer, error)
+        failed.push(`${peer}: ${error.message}`)
+        if (error instanceof QuorateError && error.code === 'storage-failed') return failed
       }
     }
+    return failed
+  }
+
+  #failed(peer: string, error: QuorateError | MalformedBytes): void {
+    const { clock, logger } = this.#parts.options
+    const { lastAt = null, differing = 0, told = new Set<string>() } = this.#peers.get(peer) ?? {}
+    this.#failures++
+    this.#peers.set(peer, { lastAt, differing, error: error.message, failedAt: clock.monotonic(), told })
+    // A link that went away is logged as such, by whoever saw it.
+    const isGone = error instanceof QuorateError && error.code === 'closed'
+    if (isGone || told.has(error.message) || told.size >= TOLD_MAX) return
+    told.add(error.message)
+    logger.warn({ peer, error: error.message }, 'comparing with a peer failed; told once, tried again and again')
+  }
+
+  get #lastError(): string | null {
+    const failing = [...this.#peers].filter(([, { error }]) => error !== null)
+    const last = failing.sort(([, a], [, b]) => b.failedAt - a.failedAt)[0]
+    return last === undefined ? null : `${last[0]}: ${last[1].error}`
   }
 
   async #deliverAll(): Promise<void> {
@@ -142,8 +177,10 @@ export class Healer {
     const open = filling.isActive
       ? storage.partitions().filter((partition) => ring.isHome(partition, self) && filling.isFilling(partition)).length
       : 0
-    const ages = ring.members.filter((member) => member !== self).map((member) => this.#peers.get(member)?.lastAt)
-    const oldest = ages.includes(undefined) || ages.length === 0 ? null : now - Math.min(...(ages as number[]))
+    const oldestAt = ring.members
+      .filter((member) => member !== self)
+      .map((member) => this.#peers.get(member)?.lastAt ?? this.#begunAt ?? now)
+      .reduce<number | null>((least, at) => Math.min(least ?? at, at), null)
     return {
       running: this.#round !== null,
       rounds: this.#rounds,
@@ -154,11 +191,13 @@ export class Healer {
       bytesReceived: healingBytes(links.counters.received),
       readRepairs: this.#readRepairs,
       collected: collection.collected,
-      oldestComparisonMs: oldest === null ? null : Math.round(oldest),
-      peers: [...this.#peers].map(([node, { lastAt, differing }]) => ({
+      oldestComparisonMs: oldestAt === null ? null : Math.round(now - oldestAt),
+      roundFailures: this.#failures,
+      peers: [...this.#peers].map(([node, { lastAt, differing, error }]) => ({
         node,
-        lastRoundMs: Math.round(now - lastAt),
+        lastRoundMs: lastAt === null ? null : Math.round(now - lastAt),
         differing,
+        error,
       })),
       lastError: this.#lastError,
     }

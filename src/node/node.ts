@@ -18,6 +18,7 @@ import type {
   KeyPlacement,
   NodeApi,
   Readiness,
+  RepairOutcome,
   RepairStatus,
   RingStatus,
 } from './api.ts'
@@ -72,6 +73,11 @@ export class QuorateNode implements NodeApi {
     const startedAt = clock.monotonic()
     const rooms = await openRooms(this.#options, this.#lifecycle())
     this.#rooms = rooms
+    if (rooms.storage.durable) {
+      const { isNew, wasClean, tornBytes, keys, hints, elapsedMs } = rooms.storage.recovery
+      const what = isNew ? 'a new storage' : wasClean ? 'recovered, closed cleanly' : 'recovered, not closed cleanly'
+      logger.info({ keys, hints, tornBytes, elapsedMs: Math.round(elapsedMs) }, what)
+    }
     this.#mustGoOn()
     rooms.membership.load()
     await rooms.links.start()
@@ -212,7 +218,7 @@ export class QuorateNode implements NodeApi {
   }
 
   cluster(): ClusterStatus {
-    const { membership, links, filling } = this.#opened()
+    const { membership, links, filling } = this.#joined()
     return clusterStatus({ membership, links, filling, clock: this.#options.clock, self: this.#options })
   }
 
@@ -235,16 +241,23 @@ export class QuorateNode implements NodeApi {
     return this.#opened().healer.status()
   }
 
-  async repairNow(): Promise<RepairStatus> {
+  async repairNow(): Promise<RepairOutcome> {
     const { healer } = this.#opened()
-    await healer.repairNow(this.#background.signal)
-    return healer.status()
+    const failed = await healer.repairNow(this.#background.signal)
+    return { ...healer.status(), failed }
+  }
+
+  peers(): readonly { readonly name: string; readonly reachable: boolean }[] {
+    const { membership, links } = this.#opened()
+    return membership.peers
+      .filter(({ name }) => name !== this.name)
+      .map(({ name }) => ({ name, reachable: links.reachable(name) }))
   }
 
   stats(): Record<string, unknown> {
     const { storage, links, healer } = this.#opened()
     return {
-      storage: storage.stats,
+      storage: { ...storage.stats, bytesMax: this.#options.limits.bytesMax, full: storage.isFull },
       recovery: storage.recovery,
       links: links.status(),
       traffic: links.counters.figures(),
@@ -274,7 +287,14 @@ export class QuorateNode implements NodeApi {
     return this.#rooms
   }
 
+  /** Before that, whoever asks hears what is waited for, as from /readyz. */
+  #joined(): Rooms {
+    const rooms = this.#opened()
+    if (!rooms.membership.table) throw new QuorateError('cluster', this.#whyNotServing() ?? 'starting')
+    return rooms
+  }
+
   #known(): Directory {
-    return this.#opened().directory()
+    return this.#joined().directory()
   }
 }

@@ -16,6 +16,7 @@ import type { Coordinator } from '../coordinator/operations.ts'
 import type { WriteAnswer } from '../coordinator/replica-answers.ts'
 import { Replicas } from '../coordinator/replicas.ts'
 import { PeerLinks } from '../link/links.ts'
+import { Seldom } from '../link/seldom.ts'
 import { frameBounds } from '../link/settings.ts'
 import { PROTOCOL_VERSION } from '../protocol/messages.ts'
 import { AntiEntropy } from '../repair/anti-entropy.ts'
@@ -79,9 +80,7 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
   const { clock, random, logger, disk, limits, timings, name, clusterName, partitions, transport, secrets, join } =
     options
   const storage = await Storage.open({ disk, clock, random, logger, ...limits })
-  storage.onFailed((error) =>
-    life.fail(new QuorateError('storage-failed', 'the disk failed; this node stops', { cause: error })),
-  )
+  storage.onFailed((error) => life.fail(diskFailure(error)))
   const damaged = storage.recovery.damaged.length > 0
   const identity = await identityOf(storage, damaged, options)
   // Q is the cluster's, whatever this node was started with: trees are only ever made once it is known.
@@ -129,6 +128,7 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
   const repair = { clock, directory, storage, replica, indexes, reported }
   const exchange = new ExchangeService(repair)
   const hybridNow = (): number => hybrid.read(clock.now())
+  const seldom = new Seldom(() => clock.monotonic())
 
   const links = new PeerLinks({
     clock,
@@ -158,7 +158,12 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
       }),
       admit: (hello) => membership.admit(hello),
       onHello: (hello) => membership.onHello(hello),
-      onGoodbye: (_peer, reason, detail) => membership.onGoodbye(reason, detail),
+      onGoodbye: (peer, reason, detail) => {
+        // These two are only told once this node is a member; and it is refused again at every attempt.
+        const isTold = reason === 'wrong-cluster' || reason === 'bad-secret'
+        if (isTold && !seldom.isDue(peer, reason)) return
+        membership.onGoodbye(reason, peer === null ? detail : `${peer}: ${detail}`)
+      },
       handler: (from, request, context) => requests.handle(from, request, context),
       onClockSample: (member, offsetMs, rttMs) => life.clockWatch.sample(member, offsetMs, rttMs),
       hybridTime: hybridNow,
@@ -253,6 +258,10 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
       concurrency: 16,
       now: () => clock.now(),
       onDelivered: (ageMs) => life.toLastHome.observe(ageMs / 1000),
+      onPassedOver: ({ target, bucket, key }) => {
+        if (seldom.isDue('hint', target))
+          logger.warn({ target, bucket, key }, 'a hint was not taken by its home; tried again')
+      },
       send: (hint, budgetMs) => {
         const durable = known().settingsOf(hint.bucket).settings.durability === 'durable'
         const keyName = { partition: hint.partition, bucket: hint.bucket, key: hint.key }
@@ -346,6 +355,17 @@ async function identityOf(storage: Storage, damaged: boolean, { random }: NodeOp
   const fresh = uuidOf(Buffer.from(random.bytes(16)).toString('hex'))
   await storage.synced(storage.setCatalog(STORAGE_ID, Buffer.from(fresh, 'latin1')))
   return fresh
+}
+
+/** In words that say what to do; the system's own words are the cause's cause. */
+function diskFailure(error: Error): QuorateError {
+  const { cause } = error
+  const isFull = cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC'
+  const what = isFull
+    ? 'the disk is full; this node stops, free space and start it again'
+    : 'the disk failed; this node stops'
+  const why = cause instanceof Error ? cause.message : error.message
+  return new QuorateError('storage-failed', `${what} (${why})`, { cause: error })
 }
 
 /** What the cluster's founders settled for buckets that nobody configured. */

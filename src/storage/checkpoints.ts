@@ -32,6 +32,8 @@ export interface CheckpointsOptions {
   readonly damagedFiles: ReadonlySet<string>
   readonly segmentBytesMax: number
   readonly checkpointBytesMin: number
+  /** Called when `starved` may have changed. */
+  readonly onRoom: () => void
 }
 
 export class Checkpoints {
@@ -138,12 +140,14 @@ export class Checkpoints {
       this.#retryBytes = 0
       this.#retryMs = STARVED_RETRY_MS.least
       this.#published++
+      this.#options.onRoom()
       logger.debug({ segment: start.segment, bytes, keys: state.memtable.totalKeys }, 'wrote a checkpoint')
     } catch (error) {
       if (error instanceof QuorateError) throw error
       // The log itself still has room: only what it would have freed stays.
       if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
         this.#starved = true
+        this.#options.onRoom()
         this.#tryAgain()
         this.#retryBytes = this.logBytes + this.#options.checkpointBytesMin
         logger.warn({ err: error }, 'no room for a checkpoint')

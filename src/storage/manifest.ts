@@ -8,9 +8,12 @@ import { encodeHeader, type FileHeader, MANIFEST, readHeader, type StorageKeys, 
 export async function writeManifest(disk: Disk, keys: StorageKeys, segment: number, closedAt: number): Promise<void> {
   const temporary = MANIFEST + TEMPORARY
   const file = await disk.open(temporary, 'create')
-  await file.append([encodeHeader({ kind: 'manifest', ...keys, segment, batch: closedAt, lsn: 0 })])
-  await file.sync()
-  await file.close()
+  try {
+    await file.append([encodeHeader({ kind: 'manifest', ...keys, segment, batch: closedAt, lsn: 0 })])
+    await file.sync()
+  } finally {
+    await file.close()
+  }
   await disk.rename(temporary, MANIFEST)
   await disk.syncDirectory()
 }

@@ -2,6 +2,7 @@
 // Invariant: an entry that was handed out never changes; a scan is in (hash, key, bucket) order whatever happens between its steps.
 
 import { compareHash64 } from '../core/hash64.ts'
+import { compareText } from '../core/membership/identity.ts'
 import { type KeyHash, keyHash } from '../core/ring/key-hash.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import type { Lsn } from './entries.ts'
@@ -96,10 +97,6 @@ class SlotEntry implements MemtableEntry {
 
 function comparePositions(a: ScanPosition, b: ScanPosition): number {
   return compareHash64(a.hash, b.hash) || compareText(a.key, b.key) || compareText(a.bucket, b.bucket)
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }
 
 /** Nested maps, so that a look-up builds no composite key and no Map comes near the engine's limit of 16.7 million entries. */

@@ -22,12 +22,17 @@ export async function createSegment(
   repeat: Uint8Array | null,
 ): Promise<DiskFile> {
   const file = await disk.open(segmentName(start.segment), 'create-log')
-  const header = encodeHeader({ kind: 'segment', ...keys, ...start })
-  await file.append(repeat === null ? [header] : [header, repeat])
-  // Before the manifest names it: a manifest that names a missing segment means that one was lost.
-  await disk.syncDirectory()
-  await writeManifest(disk, keys, start.segment, 0)
-  return file
+  try {
+    const header = encodeHeader({ kind: 'segment', ...keys, ...start })
+    await file.append(repeat === null ? [header] : [header, repeat])
+    // Before the manifest names it: a manifest that names a missing segment means that one was lost.
+    await disk.syncDirectory()
+    await writeManifest(disk, keys, start.segment, 0)
+    return file
+  } catch (error) {
+    await file.close().catch(() => {})
+    throw error
+  }
 }
 
 export class Segments {

@@ -77,6 +77,8 @@ export class Storage {
   #memoryLsn: Lsn = 0
   #closing: Promise<void> | null = null
   #wasFull = false
+  /** The log says that it is full. */
+  #toldFull = false
 
   private constructor(options: StorageOptions, identity: string, state: StorageState, recovery: RecoveryReport) {
     this.#options = options
@@ -127,7 +129,10 @@ export class Storage {
         segmentBytesMax: options.segmentBytesMax,
         start: recovered.start,
         repeat: recovered.repeat,
-        onSynced: () => storage.#checkpoints?.consider(),
+        onSynced: () => {
+          storage.#checkpoints?.consider()
+          storage.#tellRoom()
+        },
         onFailed: (error) => storage.#failed(error),
       })
     } catch (error) {
@@ -144,6 +149,7 @@ export class Storage {
       damagedFiles: new Set(damaged.map((damage) => damage.file)),
       segmentBytesMax: options.segmentBytesMax,
       checkpointBytesMin: options.checkpointBytesMin,
+      onRoom: () => storage.#tellRoom(),
     })
     storage.#checkpoints.consider()
     return storage
@@ -180,6 +186,8 @@ export class Storage {
     if (sink) encodeRecordEntry(sink, partition, bucket, key, record, received)
     const lsn = this.#added()
     this.#state.putRecord(partition, bucket, key, record, received, lsn)
+    // Nothing else would look where no log is synced.
+    if (this.#log === null) this.#tellRoom()
     return lsn
   }
 
@@ -249,8 +257,28 @@ export class Storage {
     const bytes = this.#state.memtable.totalBytes
     if (bytes >= bytesMax) this.#wasFull = true
     else if (bytes <= bytesMax * (1 - HYSTERESIS)) this.#wasFull = false
-    const behind = this.#log !== null && this.#log.pendingBytes > PENDING_BYTES_MAX
-    return this.#wasFull || behind || this.#checkpoints?.starved === true
+    return this.#wasFull || this.#pendingBytes > PENDING_BYTES_MAX || this.#checkpoints?.starved === true
+  }
+
+  get #pendingBytes(): number {
+    return this.#log?.pendingBytes ?? 0
+  }
+
+  /** Says it once when there is no room any more, and once when there is again. */
+  #tellRoom(): void {
+    const { isFull } = this
+    // A disk that lags may do so from one moment to the next.
+    if (isFull === this.#toldFull || (!isFull && this.#pendingBytes > PENDING_BYTES_MAX / 2)) return
+    this.#toldFull = isFull
+    const { logger, bytesMax } = this.#options
+    const figures = { bytes: this.#state.memtable.totalBytes, bytesMax, pendingBytes: this.#pendingBytes }
+    if (!isFull) return logger.info(figures, 'the storage has room again')
+    const why = this.#wasFull
+      ? 'the budget for data is used up'
+      : this.#checkpoints?.starved === true
+        ? 'the disk has no room for a checkpoint'
+        : 'the disk does not keep up'
+    logger.warn({ why, ...figures }, 'the storage is full: writes are refused, reads and deletions go on')
   }
 
   get stats(): StorageStats {
@@ -296,7 +324,6 @@ function asStorageError(error: unknown): QuorateError {
   if (error instanceof QuorateError) return error
   const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC'
   const why = error instanceof Error ? error.message : String(error)
-  return new QuorateError(full ? 'storage-full' : 'storage-failed', `the log can not be opened: ${why}`, {
-    cause: error,
-  })
+  const what = full ? 'the disk is full, free space and start again' : 'the log can not be opened'
+  return new QuorateError(full ? 'storage-full' : 'storage-failed', `${what}: ${why}`, { cause: error })
 }

@@ -2,7 +2,7 @@
 // Prometheus or HTTP. Invariant: `counts` has one place more than `bounds`, for what is above them all.
 
 /** Seconds, ascending. Loopback reads take fractions of a millisecond, time-outs up to a minute. */
-export const LATENCY_BOUNDS: readonly number[] = [
+const LATENCY_BOUNDS: readonly number[] = [
   0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60,
 ]
 

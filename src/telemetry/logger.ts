@@ -1,7 +1,7 @@
 // Makes the one pino logger that a process hands to everything that speaks. Decides field names and what is masked; knows nothing
 // of what is logged. Invariant: a log line is one line of JSON, and no secret, context token or value stands in it.
 
-import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
+import { type DestinationStream, type LevelWithSilent, type Logger, pino, stdTimeFunctions } from 'pino'
 
 /** What the rooms ask of a logger; pino's fits. */
 export type { Logger } from './log.ts'
@@ -9,13 +9,10 @@ export type { Logger } from './log.ts'
 export interface LoggerOptions {
   /** The member's name: `node` on every line. */
   readonly node: string
-  readonly level: LogLevel
+  readonly level: LevelWithSilent
   /** Where lines go; default: standard error, because standard output is for data. */
   readonly destination?: DestinationStream
 }
-
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
 
 const MASKED = ['secret', '*.secret', 'context', '*.context', 'headers.authorization', 'headers["quorate-context"]']
 

@@ -23,8 +23,10 @@ export interface MetricsSource {
       readonly oldestMs: number
     }[]
   }
+  peers(): readonly { readonly name: string; readonly reachable: boolean }[]
   repairStatus(): {
     readonly rounds: number
+    readonly roundFailures: number
     readonly filling: number
     readonly comparisons: number
     readonly keysRepaired: number
@@ -54,7 +56,7 @@ export interface Metrics {
 const STATS_MAX = 2000
 
 /** Names that have labels or another meaning here: a figure of the same name is left out. */
-const OWN_LABELS = /^quorate_(?:build_info|ready|hints?_|http_|repair_)/
+const OWN_LABELS = /^quorate_(?:build_info|ready|peer_|hints?_|http_|repair_)/
 
 /** A node that has not started has no figures; its process has, and those are wanted just then. */
 function unlessClosed<T>(read: () => T): T | null {
@@ -124,6 +126,13 @@ export function createMetrics(source: MetricsSource): Metrics {
     }
   }
 
+  const readPeers = (): void => {
+    const peers = source.peers()
+    const reachable = gauge('quorate_peer_reachable', '1 when the member is heard now, 0 when it is not.', ['peer'])
+    reachable.reset()
+    for (const { name, reachable: heard } of peers) reachable.set({ peer: name }, heard ? 1 : 0)
+  }
+
   const readRepair = (): void => {
     const status = source.repairStatus()
     counter('quorate_repair_rounds_total', 'Anti-entropy rounds.', status.rounds)
@@ -134,15 +143,20 @@ export function createMetrics(source: MetricsSource): Metrics {
     counter('quorate_read_repairs_total', 'Keys that reads repaired.', status.readRepairs)
     counter('quorate_collected_total', 'Deletions and expired versions collected.', status.collected)
     gauge('quorate_partitions_filling', 'Partitions of this storage that are not complete yet.').set(status.filling)
-    gauge('quorate_repair_oldest_comparison_age_seconds', 'Age of the oldest last full comparison of a partition.').set(
-      status.oldestComparisonMs === null ? Number.NaN : status.oldestComparisonMs / 1000,
+    counter('quorate_repair_round_failures_total', 'Rounds with a peer that failed.', status.roundFailures)
+    const oldest = gauge(
+      'quorate_repair_oldest_comparison_age_seconds',
+      'Age of the last round with the peer that was compared longest ago, or since the start if one never was; none without peers.',
     )
+    if (status.oldestComparisonMs === null) oldest.remove()
+    else oldest.set(status.oldestComparisonMs / 1000)
     const rounds = gauge('quorate_repair_last_round_age_seconds', 'Age of the last round with a peer.', ['peer'])
     const differing = gauge('quorate_repair_differing', 'What the last round with a peer found different.', ['peer'])
     rounds.reset()
     differing.reset()
     for (const peer of status.peers) {
-      rounds.set({ peer: peer.node }, peer.lastRoundMs === null ? Number.NaN : peer.lastRoundMs / 1000)
+      if (peer.lastRoundMs === null) continue
+      rounds.set({ peer: peer.node }, peer.lastRoundMs / 1000)
       differing.set({ peer: peer.node }, peer.differing)
     }
   }
@@ -170,6 +184,7 @@ export function createMetrics(source: MetricsSource): Metrics {
     scrape: async () => {
       gauge('quorate_ready', '1 when this node serves.').set(source.readiness().ready ? 1 : 0)
       unlessClosed(readHints)
+      unlessClosed(readPeers)
       unlessClosed(readRepair)
       const histograms = `\n${httpText()}${unlessClosed(readStats) ?? ''}`
       return (await registry.metrics()) + histograms

@@ -162,6 +162,18 @@ it('bucket sets typed properties', async () => {
   })
 })
 
+it('repair fails when the round that it asked for did, not for an older failure', async () => {
+  const peer = { node: 'node-1', lastRoundMs: null, differing: 0, error: 'too late' }
+  const body = { running: false, rounds: 2, peers: [peer], lastError: 'node-1: too late' }
+  reply = ({ method }) => ({ status: 200, body: method === 'POST' ? { ...body, failed: ['node-1: too late'] } : body })
+  const asked = await cli('repair')
+  expect([asked.status, asked.stderr]).toEqual([1, expect.stringContaining('node-1: too late')])
+  expect(asked.stdout).toMatch(/node-1 +.*too late/)
+  const json = await cli('repair', '--json')
+  expect([json.status, JSON.parse(json.stdout)]).toMatchObject([1, { failed: ['node-1: too late'] }])
+  expect((await cli('repair', '--status')).status).toBe(0)
+})
+
 it('cluster, ring, hints and repair print plain rows, and the answer itself with --json', async () => {
   const member = {
     name: 'node-0',

@@ -36,6 +36,8 @@ describe('exit status', () => {
       ['bucket', 'b', 'nn=3'],
       ['ring', 'b'],
       ['get', 'b', 'k', '--url', 'ftp://x'],
+      ['get', 'b', 'k', '--url', 'nonsense'],
+      ['get', 'b', 'k', '--url', 'host:port'],
       ['dev', '--nodes', '0'],
       ['dev', '--memory', '--data', 'x'],
       ['start', '--port', '99999'],
@@ -66,8 +68,21 @@ describe('exit status', () => {
     expect(await statusFor(problem(503, 'quorum-not-met'), ['keys', 'b'])).toBe(4)
   })
 
+  it('is 2 for what the node finds wrong with the words', async () => {
+    for (const [code, status, argv] of [
+      ['bad-header', 400, ['put', 'b', 'k', 'v', '--ttl', 'abc']],
+      ['bad-header', 400, ['put', 'b', 'k', 'v', '--idempotency-key', 'x'.repeat(65)]],
+      ['bad-body', 400, ['bucket', 'b', 'n=abc']],
+      ['bad-key', 400, ['get', '.', 'x']],
+      ['bad-context', 400, ['put', 'b', 'k', 'v', '--context', 'x']],
+      ['key-too-long', 414, ['delete', 'b', 'x'.repeat(1025)]],
+    ] as const)
+      expect(await statusFor(problem(status, code), argv), argv.join(' ')).toBe(2)
+  })
+
   it('is 1 for every other failure, and for a node that is not there', async () => {
-    expect(await statusFor(problem(400, 'bad-context'), ['put', 'b', 'k', 'v'])).toBe(1)
+    expect(await statusFor(problem(409, 'too-many-siblings'), ['put', 'b', 'k', 'v'])).toBe(1)
+    expect(await statusFor({ status: 400, body: 'somebody else’s' }, ['get', 'b', 'k'])).toBe(1)
     expect(await statusFor(problem(503, 'not-serving'), ['cluster'])).toBe(1)
     expect(await statusFor({ status: 502, body: 'bad gateway' }, ['hints'])).toBe(1)
     const { status, stderr } = await runCli(['get', 'b', 'k'], { env: { QUORATE_URL: 'http://127.0.0.1:1' } })

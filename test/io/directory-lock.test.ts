@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -44,6 +44,20 @@ describe('a data directory', () => {
     await again()
     // Numbered locks never go back, and older ones are cleared away.
     expect(await readdir(path)).toEqual(['.lock.2'])
+  })
+
+  // Nobody, not even root, can make a socket in there.
+  test.skipIf(process.platform !== 'linux')('that cannot be written is named, with the reason', async () => {
+    await expect(lockDirectory('/proc/self')).rejects.toThrow(/^\/proc\/self cannot be written \(E[A-Z]+\)$/)
+  })
+
+  test('that cannot be made is named, with the reason', async () => {
+    const below = join(path, 'file', 'below')
+    await writeFile(join(path, 'file'), '')
+    await expect(lockDirectory(below)).rejects.toMatchObject({
+      code: 'config',
+      message: `${below} cannot be used as a data directory (ENOTDIR)`,
+    })
   })
 
   test('of a killed process is taken over at once', async () => {

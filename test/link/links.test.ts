@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { QuorateError } from '../../src/errors.ts'
 import type { Reply, Request } from '../../src/protocol/messages.ts'
+import { type Line, remember } from '../lines.ts'
 import { stored, World, write } from './two-nodes.ts'
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -393,6 +394,36 @@ describe('finding each other', () => {
         reason,
       ).toBe(true)
       expect(b.hellos).toEqual([])
+    }
+  })
+
+  test('who is refused again and again hears so each time; whoever refuses says it once a minute', async () => {
+    const world = new World()
+    const lines: Line[] = []
+    const a = world.node('a', { secrets: ['x'], members: ['b'] })
+    const b = world.node('b', { secrets: ['y'], logger: remember(lines) })
+    await world.time.settle(Promise.all([a.links.start(), b.links.start()]))
+    await world.time.runFor(150_000)
+    expect(a.goodbyes.length).toBeGreaterThan(10)
+    expect(new Set(a.goodbyes)).toEqual(new Set(['b bad-secret']))
+    const refused = lines.filter(({ message }) => message === 'peer refused')
+    expect(refused.length).toBe(3)
+    expect(refused[0]).toMatchObject({ level: 'warn', fields: { peer: 'a', reason: 'bad-secret' } })
+  })
+
+  test('a link that is lost is a warning, unless somebody wanted its end', async () => {
+    for (const [end, level, reason] of [
+      ['close', 'info', 'closing'],
+      ['cut', 'warn', 'silent'],
+    ] as const) {
+      const world = new World()
+      const lines: Line[] = []
+      const [a, b] = await world.pair({ logger: remember(lines) })
+      if (end === 'close') await world.time.settle(b.links.close())
+      else a.links.cut('b', true)
+      expect(await world.time.runUntilCondition(() => a.changes.includes('b down'), 10_000)).toBe(true)
+      const lost = lines.filter(({ message }) => message === 'peer link lost')
+      expect(lost).toEqual([{ level, message: 'peer link lost', fields: { peer: 'b', reason } }])
     }
   })
 

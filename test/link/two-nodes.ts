@@ -8,7 +8,7 @@ import { SimulatedNetwork } from '../../src/simulator/network.ts'
 import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { SimulatedProcess } from '../../src/simulator/simulated-process.ts'
 import { VirtualTime } from '../../src/simulator/virtual-clock.ts'
-import { SILENT_LOGGER } from '../../src/telemetry/log.ts'
+import { type Logger, SILENT_LOGGER } from '../../src/telemetry/log.ts'
 
 export interface NodeOptions {
   readonly handler?: RequestHandler
@@ -20,6 +20,7 @@ export interface NodeOptions {
   readonly storage?: string
   readonly admit?: (hello: HelloFrame) => Admission
   readonly settings?: Partial<LinkSettings>
+  readonly logger?: Logger
   /** Members that this node's table holds. */
   readonly members?: readonly string[]
   readonly clock?: { readonly offsetMs?: number; readonly drift?: number }
@@ -69,7 +70,7 @@ export class World {
       transport: this.network.transport(name, process),
       // Every run of a process draws afresh, or a restarted one would be its own twin.
       random: this.random.fork(`${name}-${this.#runs++}`),
-      logger: SILENT_LOGGER,
+      logger: options.logger ?? SILENT_LOGGER,
       listenAddress: `${name}:7481`,
       seeds: options.seeds ?? [],
       secrets: options.secrets ?? [],

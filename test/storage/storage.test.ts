@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import { systemError } from '../../src/simulator/simulated-file.ts'
 import { FORMAT_VERSION } from '../../src/storage/file-header.ts'
+import { type Line, remember } from '../lines.ts'
 import { CrashDisk } from './crash-disk.ts'
 import { contentOf, LIFE, openStorage, OTHER_LIFE, viewOf } from './fixture.ts'
 
@@ -212,6 +214,37 @@ describe('storage', () => {
     expect(storage.isFull).toBe(true)
     storage.putRecord(16, 'b', 'k2', null, [])
     expect(storage.isFull).toBe(false)
+  })
+
+  it('says once that it is full, and once that there is room again', async () => {
+    for (const disk of [null, new CrashDisk()]) {
+      const lines: Line[] = []
+      const storage = await openStorage(disk, { bytesMax: 1000, logger: remember(lines) })
+      const told = (): string[] => lines.map(({ level, message }) => `${level} ${message.split(':')[0]}`)
+      for (const key of ['k1', 'k2', 'k3', 'k4'])
+        await storage.synced(storage.putRecord(16, 'b', key, Buffer.alloc(400), []))
+      expect(told()).toEqual(['warn the storage is full'])
+      expect(lines[0]?.fields).toMatchObject({ why: 'the budget for data is used up', bytesMax: 1000 })
+      for (const key of ['k1', 'k2', 'k3', 'k4']) await storage.synced(storage.putRecord(16, 'b', key, null, []))
+      expect(told()).toEqual(['warn the storage is full', 'info the storage has room again'])
+      await storage.close()
+    }
+  })
+
+  it('closes what it opened when it cannot begin its log', async () => {
+    for (const [operation, file] of [
+      ['append', /^log-/],
+      ['append', /^manifest/],
+      ['sync', /^manifest/],
+      ['syncDirectory', /^$/],
+    ] as const) {
+      const disk = new CrashDisk()
+      disk.fault = (at, name) => {
+        if (at === operation && file.test(name)) throw systemError('ENOSPC', name)
+      }
+      await expect(openStorage(disk), `${operation} ${file}`).rejects.toMatchObject({ code: 'storage-full' })
+      expect(disk.counts.close, `${operation} ${file}`).toBe(disk.counts.open)
+    }
   })
 
   it('refuses a directory that a later version wrote', async () => {

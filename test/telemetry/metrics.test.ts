@@ -7,8 +7,9 @@ import { histogramText } from '../../src/telemetry/histogram-text.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createMetrics, type MetricsSource } from '../../src/telemetry/metrics.ts'
 
-const REPAIR = {
+const REPAIR: ReturnType<MetricsSource['repairStatus']> = {
   rounds: 4,
+  roundFailures: 3,
   filling: 1,
   comparisons: 40,
   keysRepaired: 3,
@@ -23,14 +24,20 @@ const REPAIR = {
 test('a scrape shows the source as it is now', async () => {
   let targets = [{ node: 'node-1', hints: 2, bytes: 30, oldestMs: 2500 }]
   let rounds = 4
+  let repair: object = { oldestComparisonMs: 61_500 }
   const source: MetricsSource = {
     name: 'node-0',
     version: '1.2.3',
     readiness: () => ({ ready: true }),
     hints: () => ({ hints: 2, bytes: 30, bytesMax: 100, targets }),
-    repairStatus: () => ({ ...REPAIR, rounds }),
+    peers: () => [
+      { name: 'node-1', reachable: false },
+      { name: 'node-2', reachable: true },
+    ],
+    repairStatus: () => ({ ...REPAIR, rounds, ...repair }),
     stats: () => ({
       coordinator: { getsTotal: 7, last: { bounds: [1, 2], counts: [1, 1, 1], count: 3, sum: 6 } },
+      storage: { bytesMax: 100, full: true },
       ready: false,
       hints: 9,
     }),
@@ -48,7 +55,12 @@ test('a scrape shows the source as it is now', async () => {
     'quorate_hint_oldest_age_seconds 2.5',
     'quorate_hints_by_target{target="node-1"} 2',
     'quorate_repair_rounds_total 4',
-    'quorate_repair_oldest_comparison_age_seconds Nan',
+    'quorate_repair_round_failures_total 3',
+    'quorate_repair_oldest_comparison_age_seconds 61.5',
+    'quorate_peer_reachable{peer="node-1"} 0',
+    'quorate_peer_reachable{peer="node-2"} 1',
+    'quorate_storage_bytes_max 100',
+    'quorate_storage_full 1',
     'quorate_repair_last_round_age_seconds{peer="node-1"} 1.5',
     'quorate_coordinator_gets_total 7',
     'quorate_coordinator_last_bucket{le="2"} 2',
@@ -65,9 +77,13 @@ test('a scrape shows the source as it is now', async () => {
   expect(text).toContain('process_cpu_seconds_total')
   targets = []
   rounds = 5
+  // Without peers there is no age; a NaN would keep every alert on it from firing.
+  repair = { oldestComparisonMs: null, peers: [{ node: 'node-1', lastRoundMs: null, differing: 0 }] }
   const later = await metrics.scrape()
   expect(later).not.toContain('target="node-1"')
   expect(later).toContain('quorate_repair_rounds_total 5\n')
+  expect(later).not.toMatch(/^quorate_repair_(?:oldest_comparison|last_round)_age_seconds/m)
+  expect(later).not.toContain('quorate_repair_differing{')
 })
 
 test('a node that has not started still shows its process', async () => {
@@ -79,6 +95,7 @@ test('a node that has not started still shows its process', async () => {
     version: '1',
     readiness: () => ({ ready: false }),
     hints: closed,
+    peers: closed,
     repairStatus: closed,
     stats: closed,
   }
@@ -93,8 +110,9 @@ test('no name is given twice', async () => {
     version: '1',
     readiness: () => ({ ready: false }),
     hints: () => ({ hints: 0, bytes: 0, bytesMax: 0, targets: [] }),
+    peers: () => [{ name: 'm', reachable: true }],
     repairStatus: () => REPAIR,
-    stats: () => ({ repair: { roundsTotal: 1 }, http: { a: 1 }, aB: 1, a_b: 2 }),
+    stats: () => ({ repair: { roundsTotal: 1 }, peer: { reachable: 1 }, http: { a: 1 }, aB: 1, a_b: 2 }),
   }
   const metrics = createMetrics(source)
   metrics.route('GET', '/a').observe(200, 1)

@@ -1,10 +1,12 @@
-// `quorate repair`: has a node compare its partitions with every reachable replica now; `--status` only looks.
+// `quorate repair`: has a node compare its partitions with every reachable replica now; `--status` only looks. Fails when the round
+// that it asked for did, whatever went wrong before.
 
 import type { Command } from 'commander'
 import { failure, jsonBody } from '../answers.ts'
 import { printJson, say, type CommandIo } from '../command-io.ts'
 import { formatAge, formatSize, printFacts, printTable } from '../display.ts'
-import { flagAt, numberAt, textAt, view, viewsAt, type View } from '../json-view.ts'
+import { CommandError, EXIT } from '../exit-status.ts'
+import { flagAt, numberAt, textAt, textsAt, view, viewsAt, type View } from '../json-view.ts'
 import { addNodeFlags, nodeFlags, withNode } from '../node-command.ts'
 
 export function register(command: Command, io: CommandIo): void {
@@ -16,8 +18,11 @@ export function register(command: Command, io: CommandIo): void {
         const answer = await node.ask(options.status ? 'GET' : 'POST', '/v1/repair', { timeoutMs: 0 })
         if (answer.status >= 400) throw failure(answer, json)
         const body = jsonBody(answer)
-        if (json) return printJson(io, body)
-        await showRepair(io, view(body))
+        if (json) await printJson(io, body)
+        else await showRepair(io, view(body))
+        // Only what was asked for now: older failures are told, and are no failure of this command.
+        const failed = textsAt(view(body), 'failed')
+        if (failed.length > 0) throw new CommandError(EXIT.failed, `this round failed with ${failed.join('; ')}`)
       })
     })
 }
@@ -27,6 +32,7 @@ async function showRepair(io: CommandIo, repair: View): Promise<void> {
   await printFacts(io, [
     ['running', flagAt(repair, 'running')],
     ['rounds', count('rounds')],
+    ['rounds with a peer that failed', count('roundFailures')],
     ['comparisons', count('comparisons')],
     ['keys repaired', count('keysRepaired')],
     ['read repairs', count('readRepairs')],
@@ -42,8 +48,9 @@ async function showRepair(io: CommandIo, repair: View): Promise<void> {
       textAt(peer, 'node'),
       formatAge(numberAt(peer, 'lastRoundMs')),
       numberAt(peer, 'differing'),
+      textAt(peer, 'error'),
     ])
-    await printTable(io, ['peer', 'last round', 'differing'], rows)
+    await printTable(io, ['peer', 'last round', 'differing', 'error'], rows)
   }
   const error = textAt(repair, 'lastError')
   if (error !== null) say(io, `last error: ${error}`)

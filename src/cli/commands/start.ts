@@ -51,14 +51,14 @@ async function runNode(
   let stopBy: number | null = null
   try {
     const serving = node.start()
-    const first = await explained(Promise.race([serving, stopAsked.promise, broken.promise]))
-    if (first === undefined) {
+    let why = await explained(Promise.race([serving, stopAsked.promise, broken.promise]))
+    if (why === undefined) {
       await print(io, `ready ${settings.name} http://${node.clientAddress} pid=${process.pid}\n`)
-      await explained(Promise.race([stopAsked.promise, broken.promise]))
+      why = await explained(Promise.race([stopAsked.promise, broken.promise]))
     } else serving.catch(() => {})
     const drainMs = Math.max(settings.drainMs - EXIT_MS, CLOSE_MS_MIN)
     stopBy = performance.now() + drainMs
-    const finished = await explained(Promise.race([node.drain(drainMs), deadline(drainMs), broken.promise]))
+    const finished = await explained(Promise.race([node.drain(drainMs, why), deadline(drainMs), broken.promise]))
     if (!finished)
       say(
         io,
