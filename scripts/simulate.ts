@@ -3,9 +3,9 @@
 
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { runSeed, type SeedResult } from '../src/simulator/run.ts'
 import { Report } from '../src/simulator/report.ts'
+import { readArguments, refuse, wholeNumber } from './command-line.ts'
 
 const USAGE = `simulate --seeds A..B | --seed N [--trace] [--verify] [--jobs N] [--stop-first] [--json]
 
@@ -19,6 +19,9 @@ const USAGE = `simulate --seeds A..B | --seed N [--trace] [--verify] [--jobs N] 
   --json         the results as JSON lines
 `
 
+/** Their results are all kept until the end. */
+const SEEDS_MAX = 1_000_000
+
 if (process.argv[2] === '--worker') work()
 else process.exitCode = await main(process.argv.slice(2))
 
@@ -31,45 +34,44 @@ function work(): void {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      seeds: { type: 'string' },
-      seed: { type: 'string' },
-      trace: { type: 'boolean' },
-      'trace-all': { type: 'boolean' },
-      verify: { type: 'boolean' },
-      jobs: { type: 'string', default: '2' },
-      'stop-first': { type: 'boolean' },
-      json: { type: 'boolean' },
-      help: { type: 'boolean' },
+  const { values } = readArguments(
+    {
+      args: [...args],
+      options: {
+        seeds: { type: 'string' },
+        seed: { type: 'string' },
+        trace: { type: 'boolean' },
+        'trace-all': { type: 'boolean' },
+        verify: { type: 'boolean' },
+        jobs: { type: 'string', default: '2' },
+        'stop-first': { type: 'boolean' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
     },
-  })
+    USAGE,
+  )
   if (values.help) {
     process.stdout.write(USAGE)
     return 0
   }
-  if (values.seed !== undefined && !values.verify)
-    return one(Number(values.seed), values.trace === true, values['trace-all'] === true)
-  const seeds = seedsOf(values.seed ?? values.seeds ?? '1..300')
-  if (seeds === null) {
-    process.stderr.write(USAGE)
-    return 2
-  }
-  return many(seeds, {
-    jobs: Number(values.jobs),
+  const seed = values.seed === undefined ? null : wholeNumber('seed', values.seed, 0, USAGE)
+  if (seed !== null && !values.verify) return one(seed, values.trace === true, values['trace-all'] === true)
+  return many(seed === null ? seedsOf(values.seeds ?? '1..300') : [seed], {
+    jobs: wholeNumber('jobs', values.jobs, 1, USAGE),
     stopFirst: values['stop-first'] === true,
     json: values.json === true,
     verify: values.verify === true,
   })
 }
 
-function seedsOf(text: string): number[] | null {
-  const match = /^(\d+)(?:\.\.(\d+))?$/.exec(text)
-  if (!match) return null
-  const from = Number(match[1])
-  const to = Number(match[2] ?? match[1])
-  return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i)
+function seedsOf(text: string): number[] {
+  const [, first = '', last = first] = /^(\d{1,15})(?:\.\.(\d{1,15}))?$/.exec(text) ?? []
+  const from = Number(first)
+  const count = Number(last) - from + 1
+  if (first === '' || count < 1 || count > SEEDS_MAX)
+    refuse(`--seeds takes A..B, 1 to ${SEEDS_MAX} seeds; not "${text}"`, USAGE)
+  return Array.from({ length: count }, (_, i) => from + i)
 }
 
 async function one(seed: number, trace: boolean, all: boolean): Promise<number> {

@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readArguments } from '../command-line.ts'
 
 interface CallFrame {
   readonly functionName: string
@@ -21,16 +21,19 @@ interface Profile {
   readonly timeDeltas: readonly number[]
 }
 
-const { values: flags, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    top: { type: 'string', default: '60' },
-    /** Inclusive time instead of self time. */
-    total: { type: 'boolean', default: false },
-    /** Only the share of a function's callers: part of a name. */
-    callers: { type: 'string' },
+const { values: flags, positionals } = readArguments(
+  {
+    allowPositionals: true,
+    options: {
+      top: { type: 'string', default: '60' },
+      /** Inclusive time instead of self time. */
+      total: { type: 'boolean', default: false },
+      /** Only the share of a function's callers: part of a name. */
+      callers: { type: 'string' },
+    },
   },
-})
+  'npm run bench -- profile FILE|DIRECTORY… [--top N] [--total] [--callers NAME]',
+)
 
 const files = positionals.flatMap((path) =>
   statSync(path).isDirectory()

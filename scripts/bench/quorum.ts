@@ -2,8 +2,8 @@
 // half load. Decides which clusters are measured and prints the tables; `quorum/measure.ts` measures.
 
 import { cpus, release } from 'node:os'
-import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
+import { readArguments } from '../command-line.ts'
 import {
   answersOf,
   compare,
@@ -18,25 +18,29 @@ import {
 } from './quorum/measure.ts'
 import { Load, type Servers, startBare, startCluster, together } from './quorum/processes.ts'
 
-const { values: flags } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
-    /** Operations of each kind for each process, before anything is measured. */
-    'warm-up': { type: 'string', default: '50000' },
-    /** Sizes of clusters. */
-    nodes: { type: 'string', default: '3,5' },
-    /** memory, durable, or both. */
-    storage: { type: 'string', default: 'memory,durable' },
-    /** Operations. */
-    only: { type: 'string', default: 'get,put' },
-    'no-latency': { type: 'boolean', default: false },
-    'no-ratio': { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    /** A directory for the nodes' CPU profiles. */
-    profile: { type: 'string' },
+const { values: flags } = readArguments(
+  {
+    options: {
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '4' },
+      /** Operations of each kind for each process, before anything is measured. */
+      'warm-up': { type: 'string', default: '50000' },
+      /** Sizes of clusters. */
+      nodes: { type: 'string', default: '3,5' },
+      /** memory, durable, or both. */
+      storage: { type: 'string', default: 'memory,durable' },
+      /** Operations. */
+      only: { type: 'string', default: 'get,put' },
+      'no-latency': { type: 'boolean', default: false },
+      'no-ratio': { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      /** A directory for the nodes' CPU profiles. */
+      profile: { type: 'string' },
+    },
   },
-})
+  `npm run bench -- quorum [--rounds N] [--seconds N] [--warm-up N] [--nodes 3,5] [--storage memory,durable] [--only get,put]
+  [--no-latency] [--no-ratio] [--json] [--profile DIRECTORY]`,
+)
 
 const TARGETS: Readonly<Record<string, number>> = { 'get memory': 0.4, 'put memory': 0.4, 'put durable': 0.3 }
 const P99_TARGET_MS = 10

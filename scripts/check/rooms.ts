@@ -16,25 +16,25 @@ export interface Arrows {
 export const OPEN_TO_ALL: readonly string[] = ['errors']
 
 const LOWER = ['protocol', 'ports', 'core']
-const ENGINE = ['config', 'storage', 'replica', 'coordinator', 'cluster', 'repair', 'link', 'telemetry', ...LOWER]
+const ENGINE = ['storage', 'replica', 'coordinator', 'cluster', 'repair', 'link', 'telemetry', ...LOWER]
 
 export const ROOMS: Readonly<Record<string, Arrows>> = {
   errors: { values: [], packages: [], nodeModules: false },
   main: { values: ['cli'], packages: [], nodeModules: false },
   core: { values: [], packages: ['xxhash-wasm'], nodeModules: false },
-  ports: { values: ['core'], packages: [], nodeModules: false },
+  ports: { values: [], packages: [], nodeModules: false },
   protocol: { values: ['core'] },
-  config: { values: ['core'] },
-  telemetry: { values: ['core', 'ports'] },
-  link: { values: LOWER, types: ['telemetry'] },
-  storage: { values: LOWER, types: ['telemetry'] },
+  config: { values: [] },
+  telemetry: { values: [] },
+  link: { values: ['protocol', 'ports'], types: ['telemetry'] },
+  storage: { values: ['ports', 'core'], types: ['telemetry'] },
   replica: { values: ['storage', ...LOWER] },
   cluster: { values: ['link', 'storage', ...LOWER], types: ['telemetry'] },
-  coordinator: { values: ['replica', 'link', ...LOWER], types: ['telemetry'] },
-  repair: { values: ['replica', 'storage', 'link', ...LOWER], types: ['cluster', 'telemetry'] },
+  coordinator: { values: ['replica', 'link', ...LOWER] },
+  repair: { values: ['replica', 'storage', 'link', ...LOWER] },
   node: { values: ENGINE },
-  http: { values: ['node', 'telemetry', 'config', ...LOWER], types: ['coordinator'] },
-  io: { values: LOWER },
-  simulator: { values: ['node', ...ENGINE] },
-  cli: { values: ['node', 'http', 'io', ...ENGINE] },
+  http: { values: ['node', 'telemetry', 'protocol', 'core'], types: ['coordinator'] },
+  io: { values: ['ports'] },
+  simulator: { values: ['node', 'coordinator', 'replica', 'storage', 'telemetry', ...LOWER] },
+  cli: { values: ['node', 'http', 'io', 'config', 'telemetry', 'core'] },
 }

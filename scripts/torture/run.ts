@@ -1,7 +1,7 @@
 // `npm run torture -- <story> [--seconds N] [--short]`: runs one story, or all of them, against real processes and prints what it found.
 // Invariant: exit status 0 only when nothing was violated; interrupted, it takes its processes along.
 
-import { parseArgs } from 'node:util'
+import { readArguments, wholeNumber } from '../command-line.ts'
 import { hostile } from './stories/hostile.ts'
 import { idempotency } from './stories/idempotency.ts'
 import { kill } from './stories/kill.ts'
@@ -26,10 +26,29 @@ const STORIES: ReadonlyMap<string, Entry> = new Map([
   ['power', { story: power, seconds: 40 }],
 ])
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { seconds: { type: 'string' }, short: { type: 'boolean', default: false } },
-})
+const USAGE = `torture [story…] [--seconds N] [--short]
+
+  story        ${[...STORIES.keys()].join(', ')}, or all (the default)
+  --seconds N  how long the stories go on that have no end of their own
+  --short      a few seconds of each
+`
+
+const { values, positionals } = readArguments(
+  {
+    allowPositionals: true,
+    options: {
+      seconds: { type: 'string' },
+      short: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  },
+  USAGE,
+)
+if (values.help) {
+  process.stdout.write(USAGE)
+  process.exit(0)
+}
+const wanted = values.seconds === undefined ? null : wholeNumber('seconds', values.seconds, 0, USAGE)
 
 const names = positionals.length === 0 || positionals[0] === 'all' ? [...STORIES.keys()] : positionals
 const unknown = names.filter((name) => !STORIES.has(name))
@@ -49,12 +68,7 @@ for (const name of names) {
   const say = (line: string): void => console.log(`${elapsed()}  ${line}`)
   console.log(`── ${name}`)
   try {
-    const seconds =
-      values.seconds === undefined
-        ? values.short
-          ? Math.min(entry.seconds, 8)
-          : entry.seconds
-        : Number(values.seconds)
+    const seconds = wanted ?? (values.short ? Math.min(entry.seconds, 8) : entry.seconds)
     const verdict = await entry.story({ seconds, short: values.short, say })
     for (const [figure, value] of Object.entries(verdict.figures)) console.log(`  ${figure}: ${value}`)
     for (const violation of verdict.violations) console.log(`  VIOLATED ${violation}`)

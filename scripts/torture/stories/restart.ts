@@ -50,7 +50,7 @@ export async function restart({ seconds, short, say }: StoryOptions): Promise<Ve
 async function drains(cluster: Cluster, verdict: Verdict): Promise<void> {
   const node = cluster.node(3)
   const slow = JSON.stringify({ delayMs: SLOW_MS })
-  const json = { 'content-type': 'application/json' }
+  const json = { 'content-type': 'application/json', 'quorate-forwarded': '?1' }
   await cluster.http.call(node.url, 'PUT', '/v1/dev/links', { headers: json, body: slow })
   const keys = Array.from({ length: IN_FLIGHT }, (_, index) => `in-flight-${index}`)
   const puts = keys.map((key) => cluster.http.tryCall(node.url, 'PUT', kvPath('drain', key), { body: key }))
