@@ -2,6 +2,7 @@
 // become problems; knows no sockets. Invariant: every error body is a problem, and 500 is only for a defect.
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import swagger from '@fastify/swagger'
 import { fastify, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -12,11 +13,11 @@ import { AllowTable } from './allow-table.ts'
 import { problemOfError } from './failures.ts'
 import { KeyExchange, noStore } from './key-exchange.ts'
 import { KeyFront } from './key-front.ts'
-import { KEY_ROUTE, type KeyParams, namesOfTarget, normalTarget } from './key-target.ts'
+import { isKeyTarget, KEY_ROUTE, namesOfTarget, normalTarget } from './key-target.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
-import { namesOf, problemOfFastifyError, refusalReceipt } from './refused-requests.ts'
+import { emptyReceipt, problemOfFastifyError, refusalReceipt } from './refused-requests.ts'
 import { type Problem, PROBLEMS, Refusal, sendProblem } from './problems.ts'
-import { answerParserError } from './raw-errors.ts'
+import { answerConnect, answerParserError } from './raw-errors.ts'
 import { refusalOfHead } from './request-head.ts'
 import { readTrace } from './request-headers.ts'
 import { bucketRoutes, listingRoute } from './routes/buckets.ts'
@@ -67,25 +68,27 @@ export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp>
     // After a body that was too large the connection is drained, not cut: a reset would take the answer with it.
     if (reply.raw.shouldKeepAlive) reply.removeHeader('connection')
     else reply.header('connection', 'close')
-    return answerProblem(reply, problem, namesOf(request))
+    return answerProblem(request, reply, problem)
   }
-  const answerProblem = (reply: FastifyReply, problem: Problem, names: KeyParams | null): FastifyReply => {
-    const receipt = names && refusalReceipt(node, names, problem.code)
-    if (receipt !== null) reply.header('quorate-receipt', receipt)
+  const answerProblem = (
+    { raw: { url = '/' } }: FastifyRequest,
+    reply: FastifyReply,
+    problem: Problem,
+  ): FastifyReply => {
+    if (isKeyTarget(url)) reply.header('quorate-receipt', refusalReceipt(node, namesOfTarget(url), problem.code))
     return sendProblem(reply, problem)
   }
   const refuse = (exchange: KeyExchange, error: unknown): void => {
     try {
       const problem = problemOf(error, nextRequestId, exchange.headers)
-      sendRefusal(exchange, problem)
+      sendRefusal(exchange, problem, refusalReceipt(node, exchange, problem.code))
     } catch (err) {
       // Nobody is above to hear of it. What fails when the head was written, too, can only be cut off.
       logger?.error({ err }, 'a refusal failed: a defect')
       exchange.response.destroy()
     }
   }
-  const sendRefusal = (exchange: KeyExchange, problem: Problem): void => {
-    const receipt = refusalReceipt(node, exchange, problem.code)
+  const sendRefusal = (exchange: KeyExchange, problem: Problem, receipt: string | null): void => {
     const headers = noStore()
     if (receipt !== null) headers.push('quorate-receipt', receipt)
     exchange.sendProblem(headers, problem)
@@ -110,7 +113,8 @@ export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp>
       answerError(error, request, reply)
     },
     clientErrorHandler: (error, socket) => {
-      const status = answerParserError(error, socket)
+      const receiptOf = (url: string): string | null => (isKeyTarget(normalTarget(url)) ? emptyReceipt(node) : null)
+      const status = answerParserError(error, socket, receiptOf)
       if (status !== null) countUnmatched(status)
     },
     http: {
@@ -129,6 +133,11 @@ export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp>
   app.server.maxConnections = limits.connectionsMax
   // Bounded by their bytes; Node would drop the headers beyond a count silently.
   app.server.maxHeadersCount = 0
+  // Who has said all and closes that side is answered. (Node’s types do not know it.)
+  Object.assign(app.server, { httpAllowHalfOpen: true })
+  app.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
+    if (answerConnect(socket)) countUnmatched(PROBLEMS['method-not-allowed'].status)
+  })
 
   app.setValidatorCompiler(compileValidator)
   app.setSerializerCompiler(() => JSON.stringify)
@@ -163,7 +172,7 @@ export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp>
             headers: { allow: methods.join(', ') },
           }
     countUnmatched(PROBLEMS[problem.code].status)
-    return answerProblem(reply, problem, methods.length === 0 ? null : namesOfTarget(pathOf(request)))
+    return answerProblem(request, reply, problem)
   }
   app.setNotFoundHandler(answerUnmatched)
   app.addHook('onRequest', (request, reply, done) => {
@@ -223,8 +232,10 @@ export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp>
     app,
     front,
     refuse: (request, response, problem) => {
-      const names = namesOfTarget(normalTarget(request.url ?? '/'))
-      sendRefusal(new KeyExchange(request, response, names?.bucket ?? '', names?.key ?? ''), problem)
+      const target = normalTarget(request.url ?? '/')
+      const names = namesOfTarget(target)
+      const receipt = isKeyTarget(target) ? refusalReceipt(node, names, problem.code) : null
+      sendRefusal(new KeyExchange(request, response, names?.bucket ?? '', names?.key ?? ''), problem, receipt)
       countUnmatched(PROBLEMS[problem.code].status)
     },
   }

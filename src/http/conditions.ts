@@ -28,7 +28,7 @@ const RFC_850 = /^[A-Z][a-z]{5,8}, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} G
 const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/
 
 /** Milliseconds since the epoch, or null. */
-export function parseHttpDate(text: string): number | null {
+function parseHttpDate(text: string): number | null {
   const standard = IMF.test(text) || RFC_850.test(text) ? text : ASCTIME.test(text) ? `${text} GMT` : null
   if (standard === null) return null
   const ms = Date.parse(standard)
@@ -56,7 +56,11 @@ export interface Validators {
   readonly lastModifiedMs: number
 }
 
-export type Verdict = 'send' | 'not-modified' | 'precondition-failed' | 'malformed'
+/**
+ * `not-modified`: a tag names what the client holds, and it is what is there. `not-modified-since`: it named none; by a date, or since
+ * there is anything at all (`*`).
+ */
+export type Verdict = 'send' | 'not-modified' | 'not-modified-since' | 'precondition-failed' | 'malformed'
 
 /** The order of RFC 9110, section 13.2.2, for a GET or HEAD that would be answered with 200. */
 export function judgeConditions(headers: IncomingHttpHeaders, validators: Validators): Verdict {
@@ -74,11 +78,12 @@ export function judgeConditions(headers: IncomingHttpHeaders, validators: Valida
   if (ifNoneMatch !== undefined) {
     const tags = parseEntityTags(ifNoneMatch)
     if (tags === null) return 'malformed'
-    return tags === '*' || tags.some((t) => t.tag === validators.etag) ? 'not-modified' : 'send'
+    if (tags === '*') return 'not-modified-since'
+    return tags.some((t) => t.tag === validators.etag) ? 'not-modified' : 'send'
   }
   if (headers['if-modified-since'] !== undefined) {
     const date = parseHttpDate(headers['if-modified-since'])
-    if (date !== null && seconds * 1000 <= date) return 'not-modified'
+    if (date !== null && seconds * 1000 <= date) return 'not-modified-since'
   }
   return 'send'
 }

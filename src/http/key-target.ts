@@ -52,12 +52,24 @@ export function areNames({ bucket, key }: KeyParams): boolean {
   }
 }
 
-/** The bucket and key of a request target that no route took: another method's; null where it names none. */
-export function namesOfTarget(url: string): KeyParams | null {
+/** Whether a request target is a key's, be it one that cannot be. */
+export function isKeyTarget(url: string): boolean {
+  return keyParts(url) !== null
+}
+
+function keyParts(url: string): readonly [string, string] | null {
   const query = url.indexOf('?')
   const [before, v1, kv, bucket, key, ...more] = (query < 0 ? url : url.slice(0, query)).split('/')
   if (before !== '' || v1 !== 'v1' || kv !== 'kv' || bucket === undefined || key === undefined || more.length > 0)
     return null
+  return [bucket, key]
+}
+
+/** The bucket and key of a request target that no route took: another method's; null where it names none. */
+export function namesOfTarget(url: string): KeyParams | null {
+  const parts = keyParts(url)
+  if (parts === null) return null
+  const [bucket, key] = parts
   try {
     return { bucket: decodeURIComponent(bucket), key: decodeURIComponent(key) }
   } catch {

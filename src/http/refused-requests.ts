@@ -1,9 +1,8 @@
 // Requests that fail before any coordinator sees them: which problem fastify's own errors are, and the receipt of a key request
 // that was refused. Invariant: such a receipt claims nothing: nobody was asked, nobody answered.
 
-import type { FastifyRequest } from 'fastify'
 import type { NodeApi } from '../node/api.ts'
-import { areNames, KEY_ROUTE, type KeyParams } from './key-target.ts'
+import { areNames, type KeyParams } from './key-target.ts'
 import type { Problem, ProblemCode } from './problems.ts'
 import { formatReceipt } from './receipt.ts'
 
@@ -32,12 +31,12 @@ export function problemOfFastifyError(error: unknown, bodyBytesMax: number): Pro
   }
 }
 
-/** After which the node may not be able to tell. */
-const SILENT: readonly ProblemCode[] = ['not-ready', 'internal']
+/** After which the node may not be able to tell where a key would live. */
+const BLIND: readonly ProblemCode[] = ['not-ready', 'internal']
 
-/** Null where the request named no usable key or the node does not know the ring. */
-export function refusalReceipt(node: NodeApi, names: KeyParams, code: ProblemCode): string | null {
-  if (SILENT.includes(code) || !areNames(names) || !node.readiness().ready) return null
+/** `names` null: of a key, but it cannot be said which. */
+export function refusalReceipt(node: NodeApi, names: KeyParams | null, code: ProblemCode): string {
+  if (names === null || BLIND.includes(code) || !areNames(names) || !node.readiness().ready) return emptyReceipt(node)
   const { bucket, key } = names
   const n = Math.min(node.getBucket(bucket).settings.n, node.cluster().members.length)
   const { ring } = node.place(bucket, key)
@@ -53,11 +52,8 @@ export function refusalReceipt(node: NodeApi, names: KeyParams, code: ProblemCod
   })
 }
 
-/** The bucket and key that fastify found in a request's path, or null. */
-export function namesOf(request: FastifyRequest): KeyParams | null {
-  const { params } = request
-  if (request.routeOptions.url !== KEY_ROUTE || typeof params !== 'object' || params === null) return null
-  const bucket: unknown = Reflect.get(params, 'bucket')
-  const key: unknown = Reflect.get(params, 'key')
-  return typeof bucket === 'string' && typeof key === 'string' ? { bucket, key } : null
+/** Where nothing is known, not even the key's homes. */
+export function emptyReceipt({ name }: NodeApi): string {
+  const nothing = { n: 0, required: 0, replied: 0, hinted: 0, durable: 0 }
+  return formatReceipt({ ...nothing, guarantee: 'eventual', node: name, ring: 0 })
 }

@@ -11,7 +11,7 @@ const HOST = /^(?:\[[0-9A-Za-z:.%_~-]+\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*
 /** Nearly always that of the request before. */
 let lastHost = ''
 
-export function isHost(text: string): boolean {
+function isHost(text: string): boolean {
   if (text === lastHost) return true
   if (!HOST.test(text)) return false
   lastHost = text

@@ -3,7 +3,7 @@
 
 import { type Static, type TSchema, Type } from 'typebox'
 import type { BucketSettings } from '../core/membership/bucket-settings.ts'
-import { BUCKET_BYTES_MAX, KEY_BYTES_MAX } from './limits.ts'
+import { BUCKET_BYTES_MAX, KEY_BYTES_MAX, TTL_SECONDS_MAX } from './limits.ts'
 import { PROBLEM_CODES } from './problems.ts'
 
 const LevelJson = Type.Union([
@@ -12,8 +12,6 @@ const LevelJson = Type.Union([
   Type.Literal('quorum'),
   Type.Literal('all'),
 ])
-
-const SECONDS_MAX = 3_155_760_000
 
 const bucketJson = Type.Object(
   {
@@ -27,7 +25,7 @@ const bucketJson = Type.Object(
     sloppy: Type.Boolean({ description: 'Whether healthy fallbacks may stand in for unreachable home replicas.' }),
     conflict: Type.Union([Type.Literal('siblings'), Type.Literal('lww')], { description: 'Fixed, like n.' }),
     durability: Type.Union([Type.Literal('durable'), Type.Literal('memory')], { description: 'Fixed, like n.' }),
-    ttlSeconds: Type.Union([Type.Number({ exclusiveMinimum: 0, maximum: SECONDS_MAX }), Type.Null()]),
+    ttlSeconds: Type.Union([Type.Number({ exclusiveMinimum: 0, maximum: TTL_SECONDS_MAX }), Type.Null()]),
     ttlJitter: Type.Number({ minimum: 0, maximum: 1 }),
   },
   { additionalProperties: false },
@@ -118,7 +116,12 @@ export const SiblingsJson: TSchema = Type.Object({
 
 export const DevLinksJson: TSchema = Type.Object(
   {
-    cut: Type.Optional(Type.Array(Type.Tuple([Type.String(), Type.String()]), { maxItems: 10_000 })),
+    cut: Type.Optional(
+      // Not a tuple: as TypeBox writes it no OpenAPI 3.1 tool would understand it.
+      Type.Array(Type.Array(Type.String(), { minItems: 2, maxItems: 2, description: 'Two members.' }), {
+        maxItems: 10_000,
+      }),
+    ),
     delayMs: Type.Optional(Type.Number({ minimum: 0, maximum: 60_000 })),
     dropRate: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
   },
@@ -133,6 +136,13 @@ export interface DevLinksShape {
   readonly delayMs?: number
   readonly dropRate?: number
 }
+
+export const LinksSetJson: TSchema = Type.Object({
+  cut: Type.Array(Type.Array(Type.String(), { minItems: 2, maxItems: 2 })),
+  delayMs: Type.Number(),
+  dropRate: Type.Number(),
+  unreached: Type.Array(Type.String(), { description: 'Members that did not say that they took it.' }),
+})
 
 export const ProblemJson: TSchema = Type.Object(
   {

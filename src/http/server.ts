@@ -8,6 +8,7 @@ import { buildFrontedApp } from './app.ts'
 import { Connections } from './connections.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { refusalOfHead } from './request-head.ts'
+import { serveInTurn } from './turns.ts'
 import { ValueRequest } from './value-request.ts'
 
 export interface HttpServerOptions {
@@ -39,20 +40,30 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const { app, front, refuse } = await buildFrontedApp({ node, logger, limits })
   const connections = new Connections(app.server)
   let isEnding = false
-  putBefore(app.server, (request, response) => {
-    if (isEnding) {
-      response.shouldKeepAlive = false
-      if (request instanceof ValueRequest) request.isLate = true
+  /** Whether a request is late is settled when it comes, not when its turn has come. */
+  const inTurn =
+    (serve: Serve): Serve =>
+    (request, response) => {
+      if (isEnding) {
+        response.shouldKeepAlive = false
+        if (request instanceof ValueRequest) request.isLate = true
+      }
+      if (response.socket === null) serveInTurn(request, response, () => serve(request, response))
+      else serve(request, response)
     }
-    return front.take(request, response)
-  })
-  app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+  const serve = takeRequests(app.server)
+  const serveFronted: Serve = (request, response) => {
+    if (!front.take(request, response)) serve(request, response)
+  }
+  app.server.on('request', inTurn(serveFronted))
+  const serveExpecting: Serve = (request, response) => {
     // A client that waits to be asked for a body that is refused is answered without having sent it; nothing may follow then.
     const isTooLarge = Number(request.headers['content-length'] ?? 0) > limits.valueBytesMax
     if (isTooLarge || refusalOfHead(request) !== null) response.shouldKeepAlive = false
     else response.writeContinue()
-    app.server.emit('request', request, response)
-  })
+    serveFronted(request, response)
+  }
+  app.server.on('checkContinue', inTurn(serveExpecting))
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     if (isEnding) response.shouldKeepAlive = false
     refuse(request, response, { code: 'expectation-failed', detail: 'only 100-continue can be expected' })
@@ -79,11 +90,13 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   }
 }
 
-/** Hands requests to `take` first; those that it does not take go on to who listened before. */
-function putBefore(server: Server, take: (request: IncomingMessage, response: ServerResponse) => boolean): void {
+type Serve = (request: IncomingMessage, response: ServerResponse) => void
+
+/** From whoever listened for requests until now; the result hands them back. */
+function takeRequests(server: Server): Serve {
   const listeners = server.listeners('request')
   server.removeAllListeners('request')
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (!take(request, response)) for (const listener of listeners) listener.call(server, request, response)
-  })
+  return (request, response) => {
+    for (const listener of listeners) listener.call(server, request, response)
+  }
 }

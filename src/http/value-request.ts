@@ -12,14 +12,31 @@ export class ValueRequest extends IncomingMessage {
   /** Its head came when the server had been told to end. */
   isLate = false
   #take: ((chunk: Buffer) => void) | null = null
+  #held: (Buffer | null)[] | null = null
 
-  /** Must be called as soon as the request is there, before its body. Whoever takes bounds what comes: nothing holds the client back. */
+  /** From now on what comes of its body is kept, until `release`. */
+  hold(): void {
+    this.#held = []
+  }
+
+  /** To the taker if there is one by now, to the stream otherwise. */
+  release(): void {
+    const held = this.#held ?? []
+    this.#held = null
+    for (const chunk of held) this.push(chunk)
+  }
+
+  /** Must be called as soon as the request is there, before its body or while that is held. Whoever takes bounds what comes: nothing holds the client back. */
   takeBody(take: (chunk: Buffer) => void): void {
     this.#take = take
   }
 
   /** Node's parser hands chunks over by this, and null at the end. */
   override push(chunk: Buffer | null, encoding?: BufferEncoding): boolean {
+    if (this.#held !== null) {
+      this.#held.push(chunk)
+      return true
+    }
     if (this.#take === null) return super.push(chunk, encoding)
     if (chunk !== null) {
       this.#take(chunk)

@@ -50,7 +50,7 @@ function isToken(text: string): boolean {
   return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
 }
 
-export interface SiblingJson {
+interface SiblingJson {
   readonly version: string
   readonly href: string
   readonly contentType: string
@@ -89,7 +89,7 @@ export function siblingListing(
 }
 
 /** `text` where the bytes are valid UTF-8, else `base64`. */
-export function textOrBase64(bytes: Uint8Array): { readonly text: string } | { readonly base64: string } {
+function textOrBase64(bytes: Uint8Array): { readonly text: string } | { readonly base64: string } {
   const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return isUtf8(buffer) ? { text: buffer.toString('utf8') } : { base64: buffer.toString('base64') }
 }

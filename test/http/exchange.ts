@@ -22,6 +22,18 @@ export function exchange(
   })
 }
 
+/** Sends, sends no more, and reads until the server closes. */
+export function halfClosed(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    let text = ''
+    socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk))
+    socket.on('error', (error) => (text === '' ? reject(error) : resolve(text)))
+    socket.on('end', () => resolve(text))
+    socket.end(Buffer.from(bytes, 'latin1'))
+  })
+}
+
 export function statusOf(text: string): number {
   return Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1])
 }

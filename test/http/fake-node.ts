@@ -22,7 +22,15 @@ import type {
   PutOutcome,
   Receipt,
 } from '../../src/coordinator/operations.ts'
-import type { BucketOutcome, DevLinks, KeyPlacement, NodeApi, Readiness, RepairStatus } from '../../src/node/api.ts'
+import type {
+  BucketOutcome,
+  DevLinks,
+  KeyPlacement,
+  NodeApi,
+  Readiness,
+  RepairOutcome,
+  RepairStatus,
+} from '../../src/node/api.ts'
 
 const LIFE = '0123456789abcdef'
 const NAMES = ['node-0', 'node-1', 'node-2']
@@ -50,6 +58,8 @@ export class FakeNode implements NodeApi, Coordinator {
   throwNext: Error | null = null
   /** What operations were asked for, last first. */
   readonly asked: (GetOptions | PutOptions | DeleteOptions | ListOptions)[] = []
+  /** Of the members, in order; where there is none nobody listens. */
+  clientAddresses: readonly string[] = []
   links: DevLinks | null = null
   devLinks: ((links: DevLinks) => void) | null = (links) => {
     this.links = links
@@ -275,7 +285,7 @@ export class FakeNode implements NodeApi, Coordinator {
       name,
       storage: `storage-${index}`,
       peerAddress: `127.0.0.1:${7481 + index * 10}`,
-      clientAddress: `127.0.0.1:${7480 + index * 10}`,
+      clientAddress: this.clientAddresses[index] ?? '127.0.0.1:1',
       zone: null,
       weight: 1,
       status: index === 0 ? ('self' as const) : ('alive' as const),
@@ -324,13 +334,21 @@ export class FakeNode implements NodeApi, Coordinator {
       readRepairs: 1,
       collected: 0,
       oldestComparisonMs: 2500,
-      peers: [{ node: 'node-1', lastRoundMs: 100, differing: 0 }],
+      roundFailures: 2,
+      peers: [{ node: 'node-1', lastRoundMs: 100, differing: 0, error: null }],
       lastError: null,
     }
   }
 
-  repairNow(): Promise<RepairStatus> {
-    return Promise.resolve({ ...this.repairStatus(), rounds: 5 })
+  repairNow(): Promise<RepairOutcome> {
+    return Promise.resolve({ ...this.repairStatus(), rounds: 5, failed: [] })
+  }
+
+  peers(): ReturnType<NodeApi['peers']> {
+    return [
+      { name: 'node-1', reachable: true },
+      { name: 'node-2', reachable: false },
+    ]
   }
 
   stats(): Record<string, unknown> {

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import fc from 'fast-check'
 import { createHttpServer, type HttpServer } from '../../src/http/server.ts'
-import { bodyOf, exchange, isWhole, statusOf } from './exchange.ts'
+import { bodyOf, exchange, halfClosed, isWhole, statusOf } from './exchange.ts'
 import { FakeNode } from './fake-node.ts'
 
 let node: FakeNode
@@ -18,6 +18,8 @@ afterEach(async () => await server.close())
 
 const request = (method: string, target: string, headers: readonly string[] = [], body = ''): string =>
   [`${method} ${target} HTTP/1.1`, 'Host: x', 'Connection: close', ...headers, '', body].join('\r\n')
+
+const NOTHING = 'n=0, required=0, replied=0, hinted=0, durable=0, guarantee="eventual", node="node-0", ring=0'
 
 const codeOf = (text: string): unknown => {
   expect(text).toMatch(/\r\ncontent-type: application\/problem\+json\r\n/i)
@@ -87,6 +89,8 @@ test('names that cannot be are refused', async () => {
   for (const [target, status, code] of refused) {
     const text = await exchange(server.port, request('GET', target))
     expect([statusOf(text), codeOf(text)], target.slice(0, 40)).toEqual([status, code])
+    const receipt = /\r\nquorate-receipt: ([^\r]*)/.exec(text)?.[1]
+    expect(receipt, target.slice(0, 40)).toBe(/^\/v1\/kv\/[^/]+\/[^/]+$/.test(target) ? NOTHING : undefined)
   }
   expect(node.asked).toHaveLength(0)
   for (const target of [
@@ -190,8 +194,51 @@ test('slow requests are 408', async () => {
   ]) {
     const text = await exchange(server.port, start)
     expect([statusOf(text), codeOf(text)]).toEqual([408, 'slow-request'])
+    // Where there is a request, and it is on a key, it has its receipt.
+    expect(/\r\nquorate-receipt: ([^\r]*)/i.exec(text)?.[1]).toBe(start.startsWith('PUT') ? NOTHING : undefined)
   }
   expect(node.asked).toHaveLength(0)
+})
+
+test('a body that goes wrong halfway is refused with a receipt', async () => {
+  const text = await exchange(server.port, request('PUT', '/v1/kv/b/%6B', ['Transfer-Encoding: chunked'], 'zz\r\n'))
+  expect([statusOf(text), codeOf(text)]).toEqual([400, 'bad-request'])
+  expect(text).toContain(`\r\nQuorate-Receipt: ${NOTHING}\r\n`)
+})
+
+test('who sends no more is answered all the same, unless half of it is missing', async () => {
+  const put = 'PUT /v1/kv/b/k HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n'
+  const get = 'GET /v1/kv/b/k HTTP/1.1\r\nHost: x\r\n\r\n'
+  expect(await halfClosed(server.port, `${put}tea`)).toMatch(/^HTTP\/1\.1 201 /)
+  const three = await halfClosed(server.port, get + `${put}tea` + get.replace('/k', '/%6B'))
+  expect(three.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 204', 'HTTP/1.1 300'])
+  const { length } = node.asked
+  for (const half of [
+    `${put}te`,
+    put,
+    'GET /v1/kv/b/k HT',
+    `${put.replace('Content-Length: 3', 'Transfer-Encoding: chunked')}2\r\nte`,
+  ]) {
+    const text = await halfClosed(server.port, half)
+    expect([statusOf(text), codeOf(text)], half).toEqual([400, 'bad-request'])
+  }
+  expect(await halfClosed(server.port, '')).toBe('')
+  expect(node.asked).toHaveLength(length)
+})
+
+test('CONNECT is refused in words, behind an answer under way only by the end', async () => {
+  const connect = 'CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n'
+  const refused = await exchange(server.port, `${connect}bytes of the tunnel`)
+  expect([statusOf(refused), codeOf(refused)]).toEqual([405, 'method-not-allowed'])
+  expect(refused).toMatch(/\r\nAllow: *\r\n/)
+  const get = node.get.bind(node)
+  node.get = async (options) => {
+    await new Promise((resolve) => setImmediate(resolve))
+    return await get(options)
+  }
+  const behind = await exchange(server.port, `GET /v1/kv/b/k HTTP/1.1\r\nHost: x\r\n\r\n${connect}`)
+  expect(behind.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 404'])
+  expect(statusOf(await exchange(server.port, request('GET', '/healthz')))).toBe(200)
 })
 
 test('garbage behind a complete write does not take its answer', async () => {

@@ -293,15 +293,17 @@ describe('GET', () => {
     const etag = header(found, 'etag')
     const date = header(found, 'last-modified')
     expect(date).toBe('Wed, 02 Jan 2030 03:04:05 GMT')
-    for (const headers of [
-      { 'if-none-match': etag },
-      { 'if-none-match': `"x", W/${etag}` },
-      { 'if-none-match': '*' },
-      { 'if-modified-since': date },
-    ]) {
+    for (const [headers, context] of [
+      [{ 'if-none-match': etag }, found.headers['quorate-context']],
+      [{ 'if-none-match': `"x", W/${etag}` }, found.headers['quorate-context']],
+      [{ 'if-none-match': etag, 'if-modified-since': date }, found.headers['quorate-context']],
+      // These do not say what the client holds.
+      [{ 'if-none-match': '*' }, undefined],
+      [{ 'if-modified-since': date }, undefined],
+    ] as const) {
       const answer = await get(headers)
       expect([answer.statusCode, answer.body, answer.headers['etag']], JSON.stringify(headers)).toEqual([304, '', etag])
-      expect(answer.headers['quorate-context']).toBe(found.headers['quorate-context'])
+      expect(answer.headers['quorate-context'], JSON.stringify(headers)).toBe(context)
       expect(answer.headers['content-length']).toBeUndefined()
     }
     expect((await get({ 'if-none-match': '"x"', 'if-modified-since': date })).statusCode).toBe(200)
@@ -310,6 +312,27 @@ describe('GET', () => {
     expect((await get({ 'if-match': '"x"' })).statusCode).toBe(412)
     expect((await get({ 'if-match': etag })).statusCode).toBe(200)
     expect((await get({ 'if-none-match': 'x' })).statusCode).toBe(400)
+  })
+  test('a date within whose second there was another write brings no context of it', async () => {
+    await put('a')
+    const date = header(await get(), 'last-modified')
+    await put('b', { 'quorate-context': 'latest' })
+    const unseen = await get({ 'if-modified-since': date })
+    expect([unseen.statusCode, unseen.headers['quorate-context']]).toEqual([304, undefined])
+  })
+  test('an answer that shows nothing of what is there brings no context of it', async () => {
+    await put('a')
+    for (const [headers, url, status] of [
+      [{ 'if-match': '"x"' }, URL, 412],
+      [{ 'if-none-match': 'x' }, URL, 400],
+      [{}, `${URL}?sibling=x`, 404],
+    ] as const) {
+      const answer = await get(headers, url)
+      expect(answer.statusCode).toBe(status)
+      expect(answer.headers['etag']).toBe(status === 412 ? '"0123456789abcdef-1"' : undefined)
+      for (const name of ['quorate-context', 'quorate-siblings', 'last-modified'])
+        expect(answer.headers[name], `${status} ${name}`).toBeUndefined()
+    }
   })
   test('404 carries a receipt, and a context where a deletion is known', async () => {
     const never = await get()
@@ -393,6 +416,17 @@ describe('DELETE', () => {
   })
 })
 
+test('writes take no ?sibling: it would not be what they supersede', async () => {
+  await put('a')
+  await put('b')
+  const { length } = node.asked
+  for (const query of ['sibling=0123456789abcdef-1', 'sibling=', 'explain=1&sibling=x', 'sibling=x&sibling=y'])
+    for (const answer of [await put('c', {}, `${URL}?${query}`), await remove({}, `${URL}?${query}`)])
+      expect([answer.statusCode, problem(answer)['code']], query).toEqual([400, 'bad-query'])
+  expect(node.asked).toHaveLength(length)
+  expect((await put('c', {}, `${URL}?explain=1`)).statusCode).toBe(204)
+})
+
 describe('failures', () => {
   const receipt = (): Pick<Failure, 'receipt'> => ({ receipt: node.receipt({ replied: 1, guarantee: 'eventual' }) })
   const unmet = (outcome: 'unknown' | 'not-applied'): Failure => ({
@@ -460,6 +494,25 @@ describe('failures', () => {
       ])
     }
     expect(node.asked).toHaveLength(0)
+  })
+  test('a refusal that can claim nothing says so in its receipt', async () => {
+    const nothing = 'n=0, required=0, replied=0, hinted=0, durable=0, guarantee="eventual", node="node-0", ring=0'
+    const refused = [
+      await get({}, '/v1/kv/b/'),
+      await put('x', {}, '/v1/kv//k'),
+      await get({}, '/v1/kv/b/%zz'),
+      await get({}, `/v1/kv/b/${'x'.repeat(1025)}`),
+      await app.inject({ method: 'POST', url: `/v1/kv/b/${'x'.repeat(1025)}` }),
+    ]
+    node.ready = { ready: false, reason: 'joining' }
+    refused.push(await get(), await put('x'), await remove(), await app.inject({ method: 'POST', url: URL }))
+    node.ready = { ready: true }
+    node.throwNext = new Error('a defect')
+    refused.push(await get())
+    expect(refused.map((answer) => answer.statusCode)).toEqual([400, 400, 400, 414, 405, 503, 503, 503, 405, 500])
+    for (const answer of refused) expect(answer.headers['quorate-receipt'], answer.body).toBe(nothing)
+    for (const url of ['/v1/kv/b', '/v1/kv/%zz', '/v1/ring/b/..'])
+      expect((await get({}, url)).headers['quorate-receipt'], url).toBeUndefined()
   })
   test('a defect is 500 without its message; coded errors are not', async () => {
     node.throwNext = new Error('secret detail')

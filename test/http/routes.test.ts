@@ -1,8 +1,10 @@
 // The routes beside those of one key: listing, buckets, cluster, process; and what unknown ones answer.
 
+import { createServer } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import { buildHttpApp } from '../../src/http/app.ts'
+import { createHttpServer } from '../../src/http/server.ts'
 import { FakeNode } from './fake-node.ts'
 
 let node: FakeNode
@@ -59,6 +61,16 @@ test('listing refuses what it cannot mean', async () => {
   ]) {
     expect((await ask('GET', `/v1/kv/b?${query}`)).body['code'], query).toBe('bad-query')
   }
+  for (const [name, value] of [
+    ['quorate-sloppy', 'x'],
+    ['quorate-r', 'x'],
+    ['quorate-timeout', 'x'],
+  ] as const)
+    expect(await ask('GET', '/v1/kv/b', undefined, { [name]: value })).toMatchObject({
+      status: 400,
+      body: { code: 'bad-header' },
+    })
+  expect((await ask('GET', '/v1/kv/b', undefined, { 'quorate-sloppy': '?0' })).status).toBe(200)
   expect((await ask('GET', '/v1/kv/b?prefix=%ff')).body['code']).toBe('bad-url')
   expect((await ask('GET', '/v1/kv/b?cursor=nonsense')).body['code']).toBe('bad-cursor')
   expect((await ask('GET', `/v1/kv/b?cursor=${'a'.repeat(8193)}`)).status).toBe(400)
@@ -155,15 +167,68 @@ test('the cluster, its ring, hints, repair and figures', async () => {
 })
 
 test('dev links are set in dev, and absent elsewhere', async () => {
-  const set = await ask('PUT', '/v1/dev/links', { cut: [['node-0', 'node-1']], dropRate: 0.5 })
-  expect(set.body).toEqual({ cut: [['node-0', 'node-1']], delayMs: 0, dropRate: 0.5 })
-  expect(node.links).toEqual(set.body)
-  expect((await ask('PUT', '/v1/dev/links', { cut: [['node-0']] })).status).toBe(400)
+  const cut = [['node-0', 'node-1']]
+  const alone = { 'quorate-forwarded': '?1' }
+  const set = await ask('PUT', '/v1/dev/links', { cut, dropRate: 0.5 }, alone)
+  expect(set.body).toEqual({ cut, delayMs: 0, dropRate: 0.5, unreached: [] })
+  expect(node.links).toEqual({ cut, delayMs: 0, dropRate: 0.5 })
+  node.links = null
+  for (const bad of [
+    [['node-0']],
+    [['node-0', 'node-1', 'node-2']],
+    [['node-0', 1]],
+    [['node-0', 'node-9']],
+    [
+      ['node-1', 'node-2'],
+      ['node-1', 'node-1'],
+    ],
+  ])
+    expect(await ask('PUT', '/v1/dev/links', { cut: bad }), JSON.stringify(bad)).toMatchObject({
+      status: 400,
+      body: { code: 'bad-body' },
+    })
+  expect((await ask('PUT', '/v1/dev/links', {}, { 'quorate-forwarded': 'x' })).body['code']).toBe('bad-header')
   expect((await ask('PUT', '/v1/dev/links', { speed: 1 })).status).toBe(422)
+  expect(node.links).toBeNull()
   node.devLinks = null
   const outside = await buildHttpApp({ node, logger: null })
   expect((await outside.inject({ method: 'PUT', url: '/v1/dev/links', payload: {} })).statusCode).toBe(404)
   await outside.close()
+})
+
+test('dev links are set at every member, by whomever is asked', async () => {
+  const others = [new FakeNode(), new FakeNode()]
+  const servers = await Promise.all(
+    others.map((other) => createHttpServer({ node: other, host: '127.0.0.1', port: 0, logger: null })),
+  )
+  const never = createServer(() => {})
+  await new Promise<void>((resolve) => never.listen(0, '127.0.0.1', resolve))
+  const silent = never.address()
+  try {
+    const addresses = servers.map(({ port }) => `127.0.0.1:${port}`)
+    node.clientAddresses = ['nobody asks itself:0', ...addresses]
+    for (const other of others) other.clientAddresses = addresses
+    const cut = [['node-1', 'node-2']]
+    const links = { cut, delayMs: 5, dropRate: 0 }
+    const set = await ask('PUT', '/v1/dev/links', { cut, delayMs: 5 })
+    expect(set.body).toEqual({ ...links, unreached: [] })
+    expect([node, ...others].map((one) => one.links)).toEqual([links, links, links])
+    // Nobody listens, nobody answers.
+    node.clientAddresses = ['', '', `127.0.0.1:${typeof silent === 'object' ? silent?.port : 0}`]
+    expect((await ask('PUT', '/v1/dev/links', {})).body['unreached']).toEqual(['node-1', 'node-2'])
+    expect([node, ...others].map((one) => one.links?.delayMs)).toEqual([0, 5, 5])
+    // Not in dev.
+    const plain = new FakeNode()
+    plain.devLinks = null
+    const outside = await createHttpServer({ node: plain, host: '127.0.0.1', port: 0, logger: null })
+    servers.push(outside)
+    node.clientAddresses = ['', addresses[0] ?? '', `127.0.0.1:${outside.port}`]
+    expect((await ask('PUT', '/v1/dev/links', {})).body['unreached']).toEqual(['node-2'])
+  } finally {
+    never.closeAllConnections()
+    never.close()
+    await Promise.all(servers.map((one) => one.close(0)))
+  }
 })
 
 test('health, readiness and metrics', async () => {

@@ -18,7 +18,7 @@ export type Kind = (port: number) => Promise<Client>
 const KEY = '/v1/kv/drain/'
 const TRICKLE_MS = 100
 /** More than sockets hold between two processes. */
-export const LARGE_BYTES: number = 32 << 20
+export const LARGE_BYTES: number = 16 << 20
 
 async function client(port: number, ...pieces: readonly string[]): Promise<Client> {
   const socket = connect(port, '127.0.0.1')

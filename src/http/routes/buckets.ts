@@ -12,7 +12,7 @@ import { HEADERS } from '../header-schemas.ts'
 import { sendJson } from '../json-reply.ts'
 import { checkBucket, checkPrefix } from '../key-target.ts'
 import { Refusal, sendProblem } from '../problems.ts'
-import { readLevel, readTimeoutMs } from '../request-headers.ts'
+import { readLevel, readSloppy, readTimeoutMs } from '../request-headers.ts'
 import {
   BucketChangesJson,
   BucketJson,
@@ -42,7 +42,11 @@ export function listingRoute(app: FastifyInstance, node: NodeApi): void {
           'In the order of (64-bit hash, key), each partition read at the bucket’s R. A page may be short while `more` is true. A cursor goes on with the bucket and prefix that it came of.',
         params: BucketPath,
         querystring: ListQuery,
-        headers: Type.Object({ 'quorate-r': HEADERS['quorate-r'], 'quorate-timeout': HEADERS['quorate-timeout'] }),
+        headers: Type.Object({
+          'quorate-r': HEADERS['quorate-r'],
+          'quorate-sloppy': Type.Optional(Type.String({ description: '`?1` or `?0`; fallbacks never count here.' })),
+          'quorate-timeout': HEADERS['quorate-timeout'],
+        }),
         response: {
           200: jsonDoc('A page.', PageJson),
           ...problemDocs(
@@ -63,6 +67,8 @@ export function listingRoute(app: FastifyInstance, node: NodeApi): void {
       const { prefix, limit, cursor } = request.query
       requireReady(node)
       const r = readLevel(request.headers, 'quorate-r')
+      // No fallback stands in here; but what is malformed is refused, as on a key.
+      readSloppy(request.headers)
       const options: ListOptions = {
         bucket,
         prefix: checkPrefix(prefix ?? ''),

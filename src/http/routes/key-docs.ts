@@ -92,7 +92,13 @@ const GET_RESPONSES = responses(
       SiblingsJson,
       headerDocs('ETag', 'Last-Modified', 'Quorate-Context', 'Quorate-Siblings', 'Quorate-Receipt', 'Quorate-Explain'),
     ),
-    304: empty('What the client holds is still right.', 'ETag', 'Last-Modified', 'Quorate-Context', 'Quorate-Siblings'),
+    304: empty(
+      'What the client holds is still right. With Quorate-Context only where an entity tag says what it holds: by a date, or by `*`, nobody knows, and a write under the context could overwrite what the client has never seen.',
+      'ETag',
+      'Last-Modified',
+      'Quorate-Context',
+      'Quorate-Siblings',
+    ),
   },
   'not-found',
   'context-not-reached',
@@ -166,7 +172,7 @@ export const DELETE_SCHEMA: FastifySchema = {
   summary: 'Deletes a key',
   operationId: 'deleteKey',
   description:
-    'Supersedes what its context saw; without Quorate-Context what a read of R home replicas finds (`latest`). Idempotent: where nothing is found nothing is written.',
+    'Supersedes what its context saw; without Quorate-Context what a read of R home replicas finds (`latest`). Idempotent: where nothing is found nothing is written. `?sibling=` is refused, as on PUT: the context says what goes.',
   params: KeyPath,
   querystring: KeyQuery,
   headers: Type.Object(headers()),

@@ -45,6 +45,11 @@ export function readWriteOptions(
   exchange: KeyExchange,
   options: Mutable<Pick<DeleteOptions, 'bucket' | 'key' | 'context' | 'precondition'>>,
 ): void {
+  if (exchange.query.sibling !== undefined) {
+    const detail =
+      'sibling: only reads take it. A write supersedes what its Quorate-Context has seen: under the context of that version’s own PUT it leaves the other siblings, under that of a GET it replaces all'
+    throw new Refusal('bad-query', detail)
+  }
   const token = readContextToken(exchange.headers)
   if (token === 'latest') options.context = token
   else if (token !== undefined) options.context = openToken(node, options.bucket, options.key, token)

@@ -160,10 +160,6 @@ function sendFound(node: NodeApi, exchange: KeyExchange, found: Found, headers: 
   if (token === null) return exchange.sendProblem(headers, CONTEXT_TOO_LARGE)
   const versions = onlyLive(found.versions)
   const modifiedMs = lastModifiedMs(versions, node.nowMs())
-  headers.push('quorate-context', token)
-  headers.push('quorate-siblings', String(versions.length))
-  headers.push('etag', `"${found.etag}"`)
-  headers.push('last-modified', formatHttpDate(modifiedMs))
   const one =
     sibling === undefined
       ? versions.length === 1
@@ -174,10 +170,17 @@ function sendFound(node: NodeApi, exchange: KeyExchange, found: Found, headers: 
     // Preconditions count only where the answer would be a 200 (RFC 9110, section 13.2.1).
     switch (judgeConditions(exchange.headers, { etag: found.etag, lastModifiedMs: modifiedMs })) {
       case 'send':
+        addWhatIsThere(headers, token, versions.length, found.etag, modifiedMs)
         return sendVersion(exchange, one, headers)
       case 'not-modified':
+        addWhatIsThere(headers, token, versions.length, found.etag, modifiedMs)
+        return exchange.send(304, headers, null)
+      case 'not-modified-since':
+        // Without the context: whoever names no tag may hold an earlier version, of the same second, and would overwrite this one unseen.
+        addWhatIsThere(headers, null, versions.length, found.etag, modifiedMs)
         return exchange.send(304, headers, null)
       case 'precondition-failed':
+        headers.push('etag', `"${found.etag}"`)
         return exchange.sendProblem(headers, {
           code: 'precondition-failed',
           detail: 'the key holds something else now',
@@ -195,8 +198,23 @@ function sendFound(node: NodeApi, exchange: KeyExchange, found: Found, headers: 
       detail: 'no live version of this key has that name (any more)',
     })
   }
+  addWhatIsThere(headers, token, versions.length, found.etag, modifiedMs)
   headers.push('content-type', 'application/json')
   exchange.send(300, headers, siblingListing(bucket, key, token, versions))
+}
+
+/** What tells the live versions apart from earlier ones; `token` null: not the context that covers them. */
+function addWhatIsThere(
+  headers: HeaderList,
+  token: string | null,
+  siblings: number,
+  etag: string,
+  modifiedMs: number,
+): void {
+  if (token !== null) headers.push('quorate-context', token)
+  headers.push('quorate-siblings', String(siblings))
+  headers.push('etag', `"${etag}"`)
+  headers.push('last-modified', formatHttpDate(modifiedMs))
 }
 
 function putKey(node: NodeApi, exchange: KeyExchange, limits: HttpLimits): Promise<PutOutcome> {
