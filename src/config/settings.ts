@@ -6,7 +6,7 @@ import Type, { type Static, type TSchema } from 'typebox'
 /** How a setting is written as text: in a flag or in the environment. */
 export type SettingKind = 'text' | 'integer' | 'number' | 'bytes' | 'duration' | 'boolean' | 'list'
 
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 const KIB = 1024

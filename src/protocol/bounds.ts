@@ -7,7 +7,7 @@ import { QuorateError } from '../errors.ts'
 
 export const DEPTH_MAX = 8
 /** Items of all arrays together; a decoded array slot costs eight bytes. */
-export const ELEMENTS_MAX = 1_048_576
+const ELEMENTS_MAX = 1_048_576
 
 function malformed(detail: string): QuorateError {
   return new QuorateError('protocol', `malformed frame: ${detail}`)

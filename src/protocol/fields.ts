@@ -13,7 +13,7 @@ export const KEY_BYTES_MAX = 1024
 export const LABEL_BYTES_MAX = 512
 export const DETAIL_BYTES_MAX = 2048
 export const TRACE_BYTES_MAX = 256
-export const UINT32_MAX = 0xffffffff
+const UINT32_MAX = 0xffffffff
 
 export function reject(at: number, expected: string): never {
   throw new QuorateError('protocol', `malformed frame: field ${at} is not ${expected}`)

@@ -1,7 +1,7 @@
 // Who holds what, read from the nodes' memory: the ground truth that receipts and acknowledgements are measured by. Reads only.
 
-import { contextOf, decodeRecord, type KeyRecord, knows } from '../core/causality/record.ts'
-import { type Dot, sameDot } from '../core/causality/dot.ts'
+import { decodeRecord, type KeyRecord, knows } from '../core/causality/record.ts'
+import type { Dot } from '../core/causality/dot.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { KeyHistory } from './history.ts'
 import type { Host, SimulatedCluster } from './simulated-cluster.ts'
@@ -18,19 +18,8 @@ export function homeKnows(storage: Storage, key: KeyHistory, dot: Dot): boolean 
   return record ? knows(record, clock, dot) : clock.has(dot)
 }
 
-/** As a home: the version itself. */
-export function homeHolds(storage: Storage, key: KeyHistory, dot: Dot): boolean {
-  return recordAt(storage, key)?.versions.some((version) => sameDot(version.dot, dot)) ?? false
-}
-
 export function hintHolds(storage: Storage, key: KeyHistory, dot: Dot): boolean {
   return storage.hints.get(key).some((hint) => hint.view.seen.has(dot))
-}
-
-/** What the home would tell of the key. */
-export function seenAt(storage: Storage, key: KeyHistory): string {
-  const record = recordAt(storage, key)
-  return record ? contextOf(record, storage.clockOf(key.partition)).toString() : '-'
 }
 
 /** The storage that runs on a host, and those whose runs ended since. */

@@ -16,7 +16,7 @@ export interface PlannedBucket {
   readonly keys: readonly string[]
 }
 
-export const FAULT_KINDS = [
+const FAULT_KINDS = [
   'kill',
   'power-cut',
   'crash-at-io',
@@ -52,7 +52,7 @@ export const FAULT_KINDS = [
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
 /** Those that destroy copies; at most W − 1 of them between two completed repairs. */
-export const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set(['wipe', 'bit-rot', 'lost-record', 'old-disk'])
+const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set(['wipe', 'bit-rot', 'lost-record', 'old-disk'])
 
 export interface SeedPlan {
   readonly seed: number

@@ -54,7 +54,7 @@ export interface Host {
 const PEER_PORT = 7481
 
 /** Quick and small, so that a simulated minute shows what hours would. */
-export const SIMULATED_TIMINGS: NodeTimings = {
+const SIMULATED_TIMINGS: NodeTimings = {
   ...DEFAULT_TIMINGS,
   heartbeatMs: 100,
   failureTimeoutMs: 500,

@@ -3,7 +3,7 @@
 
 import type { SeededRandom } from './seeded-random.ts'
 
-export const SECTOR_BYTES = 512
+const SECTOR_BYTES = 512
 
 /** Half-open. */
 interface Range {

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../ports/clock.ts'
 import type { VirtualTime } from './virtual-clock.ts'
 
 /** 2026-01-01T00:00:00Z: where simulated wall clocks begin. */
-export const WALL_EPOCH_MS = 1_767_225_600_000
+const WALL_EPOCH_MS = 1_767_225_600_000
 
 export interface ClockSettings {
   /** Wall clock minus true time. */

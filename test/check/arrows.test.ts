@@ -47,13 +47,13 @@ describe('arrows', () => {
   })
 
   test('a room open for types only takes no value', () => {
-    const inline = check({ 'src/coordinator/put.ts': "import { type Span } from '../telemetry/trace.ts'" })
-    const value = check({ 'src/coordinator/put.ts': "import { span } from '../telemetry/trace.ts'" })
-    const type = check({ 'src/coordinator/put.ts': "import type { Span } from '../telemetry/trace.ts'" })
+    const inline = check({ 'src/cluster/tables.ts': "import { type Span } from '../telemetry/trace.ts'" })
+    const value = check({ 'src/cluster/tables.ts': "import { span } from '../telemetry/trace.ts'" })
+    const type = check({ 'src/cluster/tables.ts': "import type { Span } from '../telemetry/trace.ts'" })
     // `import { type X }` still loads the module at run time.
     expect(inline).toHaveLength(1)
     expect(value).toEqual([
-      'src/coordinator/put.ts:1 coordinator may import only types from telemetry (write "import type")',
+      'src/cluster/tables.ts:1 cluster may import only types from telemetry (write "import type")',
     ])
     expect(type).toEqual([])
   })

@@ -50,7 +50,7 @@ function encodeOne(configured: ConfiguredBucket): Buffer {
   return writer.finish()
 }
 
-export function mergeConfigured(
+function mergeConfigured(
   a: ConfiguredBucket | undefined,
   b: ConfiguredBucket | undefined,
 ): ConfiguredBucket | undefined {

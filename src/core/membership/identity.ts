@@ -23,7 +23,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 // A host name, an IPv4 or a bracketed IPv6 address, with a port; empty where none is known.
 const ADDRESS = /^(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.%a-z]{2,64}\]):[0-9]{1,5}$|^$/
 
-export function isMemberName(text: string): boolean {
+function isMemberName(text: string): boolean {
   return NAME.test(text)
 }
 

@@ -23,9 +23,9 @@ export interface TreeShape {
   readonly depth: number
 }
 
-export const TREE_SHAPE: TreeShape = { fanOut: 16, depth: 2 }
+const TREE_SHAPE: TreeShape = { fanOut: 16, depth: 2 }
 
-export function leavesOf(shape: TreeShape): number {
+function leavesOf(shape: TreeShape): number {
   return shape.fanOut ** shape.depth
 }
 

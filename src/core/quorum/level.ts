@@ -3,12 +3,6 @@
 
 import type { Level } from '../membership/bucket-settings.ts'
 
-/** Reads a header's or a setting's text: a word, or a decimal integer from 1 to 99 without sign or leading zero. */
-export function parseQuorumLevel(text: string): Level | 'bad-quorum' {
-  if (text === 'one' || text === 'quorum' || text === 'all') return text
-  return /^[1-9][0-9]?$/.test(text) ? Number(text) : 'bad-quorum'
-}
-
 /** What a request asks for. More than N is an error of the request's, never silently less. */
 export function resolveQuorum(level: Level, n: number): number | 'bad-quorum' {
   switch (level) {

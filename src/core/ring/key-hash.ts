@@ -8,11 +8,8 @@ import type { Hash64 } from '../hash64.ts'
 /** The hash of a (bucket, key), unsigned; `hexOf` gives the 16 digits that cursors and `/v1/ring` show. */
 export type KeyHash = Hash64
 
-/** The number of partitions that a cluster has unless its founders say otherwise. */
-export const PARTITIONS_DEFAULT = 1024
-
 /** Q may not exceed this: 16 bits of the hash, and a table of placement that stays small. */
-export const PARTITIONS_MAX = 65_536
+const PARTITIONS_MAX = 65_536
 
 // The bucket as the seed, not as a prefix: boundaries need no separator, and a bucket is hashed once, not once a key.
 const bucketSeeds = new Map<string, bigint>()

@@ -51,7 +51,7 @@ export function judge(
   return { missing, risen }
 }
 
-export function mayBeExpired(write: WriteRecord, at: number, slackMs: number): boolean {
+function mayBeExpired(write: WriteRecord, at: number, slackMs: number): boolean {
   return write.ttlMs !== null && at >= write.startedAt + write.ttlMs - slackMs
 }
 
