@@ -1,5 +1,5 @@
 // Where dots come from: random lives that end with the process at the latest, one counter for each (partition, n). Knows nothing of
-// what they name. Invariant: no dot is handed out again once any other node may have heard of it.
+// what they name. Invariant: no dot is handed out twice, whatever became of its write.
 
 import type { Dot, Life } from '../core/causality/dot.ts'
 import { LIFE_BYTES } from '../core/causality/dot.ts'
@@ -37,14 +37,7 @@ export class DotMint {
     return { life: series.life, counter: series.counter }
   }
 
-  /** For a dot that left this node on no frame: the next write takes it, unless later ones are about. */
-  takeBack(partition: PartitionId, dot: Dot): void {
-    const series = this.#series.get(partition)
-    if (series?.life === dot.life && series.counter === dot.counter) series.counter--
-    else this.burn(partition, dot)
-  }
-
-  /** Nobody took the write that it names. Its frame may yet arrive a second time, and be taken then: no other write may bear it. */
+  /** Nobody took the write that it names. It stays a gap: its frame may yet arrive a second time, and be taken then. */
   burn(partition: PartitionId, dot: Dot): void {
     const series = this.#series.get(partition)
     if (series?.life !== dot.life) return

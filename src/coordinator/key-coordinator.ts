@@ -3,7 +3,7 @@
 // Invariant: the dot is taken before anything is sent, and the answer's context never includes what its client was not shown.
 
 import { type CausalContext, EMPTY_CONTEXT, uniteContexts } from '../core/causality/context-token.ts'
-import { type Dot, sameDot } from '../core/causality/dot.ts'
+import { sameDot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { type Content, isLive, type Mark, type Tag, type Version } from '../core/causality/version.ts'
@@ -108,7 +108,7 @@ export class KeyCoordinator {
     if (base.attempt) return this.#stored(started, options, base.attempt, base.context)
     const write = this.#mint(plan, options.content, base.context, base.tag, options.ttlMs)
     if (!isSmall(base.context) && !fits(answerContext(base.context, write.version, null))) {
-      this.#parts.mint.takeBack(plan.name.partition, write.version.dot)
+      this.#parts.mint.burn(plan.name.partition, write.version.dot)
       return Promise.resolve({ type: 'context-too-large', ...nothingDone(plan, plan.w) })
     }
     return this.#stored(started, options, write, base.context)
@@ -301,24 +301,15 @@ export class KeyCoordinator {
       // hold the write say so at no cost.
       const isCurrent = digest === this.#parts.directory()?.membersDigest
       if (round === 1 && (isCurrent || result.verdict.state === 'lost')) {
-        if (attempt.intent === 'client') this.#reclaim(plan, attempt.version.dot, result, hopeless)
+        const { verdict } = result
+        if (attempt.intent === 'client' && verdict.state === 'lost' && verdict.outcome === 'not-applied')
+          this.#parts.mint.burn(plan.name.partition, attempt.version.dot)
         return result
       }
       if (isCurrent && result.verdict.state === 'met') return result
       if (result.verdict.state === 'lost' || round === ROUNDS_MAX)
         return { ...result, verdict: unknown(result.verdict) }
     }
-  }
-
-  /**
-   * The dot of a write that nobody took. It is used again only where no other node was sent it: a frame may arrive twice, and what was
-   * refused at first (storage full, too many siblings) may be taken then. Every other one stays a gap, and gaps are the mint's to bound.
-   */
-  #reclaim({ name, self }: Plan, dot: Dot, { verdict, tally }: WriteRoundResult, nothingSent: boolean): void {
-    if (verdict.state !== 'lost' || verdict.outcome !== 'not-applied') return
-    if (nothingSent || tally.replicas.every(({ replica }) => replica === self))
-      this.#parts.mint.takeBack(name.partition, dot)
-    else this.#parts.mint.burn(name.partition, dot)
   }
 }
 

@@ -63,7 +63,12 @@ export async function readBase(
   if (asked) {
     const made = attemptOf(view, asked)
     if (made === 'mismatch') return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
-    if (made) return { context, attempt: { version: made, view, intent: 'repair' }, tag: made.tag }
+    // Of one that is gone the view may not say it: what is collected is in clocks alone.
+    if (made) {
+      const seen = view.seen.clone()
+      seen.add(made.dot)
+      return { context, attempt: { version: made, view: { ...view, seen }, intent: 'repair' }, tag: made.tag }
+    }
   }
   const versions = shown(found)
   if (preconditionFails(precondition, versions)) {

@@ -68,13 +68,14 @@ export async function read(
     if (unclear && !last) continue
     const wanted = wantsStrict(plan, result)
     const back = writeBack(parts, plan, result, wanted)
-    const { holding, refused } = back instanceof Promise ? await back : back
+    const { holding, refused, hasMovedOn } = back instanceof Promise ? await back : back
     const { counts } = result.verdict
-    // With only homes among the answers there is a newer one to be had; of a stand-in's old hint nothing else would come.
-    const isOvertaken = refused.length > 0 && counts.standIns === 0
+    // With only homes among the answers, or where a home itself has moved on since, there is a newer one to be had; of a stand-in's old
+    // hint nothing else would come.
+    const isOvertaken = refused.length > 0 && (counts.standIns === 0 || hasMovedOn)
     if (isOvertaken && !last) continue
     // A key that is overwritten again and again always has a value: at the last, the one that was there when the homes were asked.
-    const isOld = refused.length > 0 && counts.standIns > 0
+    const isOld = refused.length > 0 && !isOvertaken
     const view = isOld ? without(result.view, DotSet.of(...refused)) : result.view
     if (isOld && !shows(view, nowMs)) {
       // "Not found" is said on the word of homes alone.
@@ -163,6 +164,8 @@ interface WrittenBack {
   readonly holding: number
   /** Dots of the view that a home had superseded meanwhile. */
   readonly refused: readonly Version['dot'][]
+  /** When that home answered it still held one of them, or had not heard of it: what superseded it is not in its answer. */
+  readonly hasMovedOn: boolean
 }
 
 /**
@@ -177,47 +180,50 @@ function writeBack(
 ): WrittenBack | Promise<WrittenBack> {
   const { view } = result
   // Nearly always: every home holds the very same.
-  if (result.homes.every(({ answer }) => answer.view === view)) return { holding: result.homes.length, refused: [] }
-  const differing: string[] = []
-  for (const { member, answer } of result.homes) {
-    if (answer.view !== view && !sameVersions(answer.view ?? EMPTY_VIEW, view)) differing.push(member)
-  }
+  if (result.homes.every(({ answer }) => answer.view === view))
+    return { holding: result.homes.length, refused: [], hasMovedOn: false }
+  const differing = result.homes.filter(
+    ({ answer }) => answer.view !== view && !sameVersions(answer.view ?? EMPTY_VIEW, view),
+  )
   const agreeing = result.homes.length - differing.length
   const needed = strictHomesNeeded(plan.n, plan.r, plan.bucketW)
   // What only a stand-in's hint brought may long be superseded at homes whose stripped records no longer say so: they are asked.
   const doubtful = differing.length > 0 && view.versions.some(({ dot }) => !isHeldByHome(result, dot))
   if ((!wanted && !doubtful) || (agreeing >= needed && differing.length === 0)) {
-    if (parts.readRepair) for (const member of differing) repair(parts, plan, member, view)
-    return { holding: agreeing, refused: [] }
+    if (parts.readRepair) for (const { member } of differing) repair(parts, plan, member, view)
+    return { holding: agreeing, refused: [], hasMovedOn: false }
   }
   // A single reader at a high R relies on fewer homes; beyond the ones that answered, nobody is asked just for the word.
-  if (agreeing + differing.length < needed && !doubtful) return { holding: agreeing, refused: [] }
+  if (agreeing + differing.length < needed && !doubtful) return { holding: agreeing, refused: [], hasMovedOn: false }
   if (agreeing >= needed) {
-    if (parts.readRepair) for (const member of differing) repair(parts, plan, member, view)
-    return { holding: agreeing, refused: [] }
+    if (parts.readRepair) for (const { member } of differing) repair(parts, plan, member, view)
+    return { holding: agreeing, refused: [], hasMovedOn: false }
   }
   return new Promise((resolve) => {
     let holding = agreeing
     let open = differing.length
     const refused: Version['dot'][] = []
-    for (const member of differing) {
+    let hasMovedOn = false
+    for (const { member, answer: said } of differing) {
       repair(parts, plan, member, view, (answer) => {
         open--
         if (answer.type === 'written') {
           refused.push(...answer.refused)
+          hasMovedOn ||= answer.refused.some((dot) => said.missing.has(dot) || holds(said.view, dot))
           if (answer.refused.length === 0) holding++
         }
-        if (holding >= needed || open === 0) resolve({ holding, refused })
+        if (holding >= needed || open === 0) resolve({ holding, refused, hasMovedOn })
       })
     }
   })
 }
 
 function isHeldByHome(result: ReadRoundResult, dot: Version['dot']): boolean {
-  for (const { answer } of result.homes) {
-    if (answer.view?.versions.some((version) => sameDot(version.dot, dot))) return true
-  }
-  return false
+  return result.homes.some(({ answer }) => holds(answer.view, dot))
+}
+
+function holds(view: View | null, dot: Version['dot']): boolean {
+  return view !== null && view.versions.some((version) => sameDot(version.dot, dot))
 }
 
 function repair(

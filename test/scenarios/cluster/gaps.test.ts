@@ -23,18 +23,4 @@ describe('gaps', () => {
       expect(found.type === 'found' && found.context.seen.intervalCount).toBeLessThan(50)
     },
   )
-
-  test('a write that was not even sent leaves none', async () => {
-    const story = await Story.begin({ partitions: 1 })
-    const { r0, r1 } = story
-    for (let i = 0; i < 5; i++) {
-      await story.write(r0, `${i}`, { w: 3 })
-      await story.cutOff(r0)
-      const outcome = await story.put(r0, 'alone', { sloppy: false, timeoutMs: 100 })
-      expect(outcome).toMatchObject({ type: 'quorum-not-met', outcome: 'not-applied' })
-      await story.reunite()
-    }
-    const found = await story.get(r1)
-    expect(found.type === 'found' && found.context.seen.intervalCount).toBe(1)
-  })
 })
