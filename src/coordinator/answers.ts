@@ -90,6 +90,9 @@ export function writeReceipt(plan: Plan, { verdict }: WriteRoundResult): Receipt
     standIns: counts.standIns,
   }
   const guarantee = verdict.state === 'met' ? writeGuarantee(facts) : 'eventual'
+  // A hint that came besides does not count: strict is on the word of homes alone.
+  if (guarantee === 'strict')
+    return receiptOf(plan, plan.w, { replied: counts.homes, hinted: 0, durable: counts.durableHomes, guarantee })
   return receiptOf(plan, plan.w, { replied: counts.replied, hinted: counts.hinted, durable: counts.durable, guarantee })
 }
 

@@ -228,7 +228,10 @@ export class KeyCoordinator {
     const result = await this.#round(started, attempt)
     const receipt = writeReceipt(plan, result)
     const told = explanation ? { receipt, explain: explanation.entries } : { receipt }
-    if (result.verdict.state === 'lost') return lost(plan, result, told)
+    // Of a retry the first attempt is somewhere, whoever refuses it now.
+    const isFirst = attempt.intent === 'client'
+    if (result.verdict.state === 'lost')
+      return lost(plan, isFirst ? result : { ...result, verdict: unknown(result.verdict) }, told)
     const { written } = result
     const { clock, hybrid } = this.#parts
     // A retry may be of a write that was superseded since, or has expired; a write may meet one that is greater (in `lww`).
@@ -237,9 +240,8 @@ export class KeyCoordinator {
     const isShown = !isGone && isLive(version, nowMs) && !isRefused(written, version)
     let siblings = isShown ? 1 : 0
     for (const answer of written) if (answer.siblings > siblings) siblings = answer.siblings
-    // A retry has the outcome of the first attempt, whatever lives here by now.
-    const isFirst = attempt.intent === 'client'
-    const created = !version.tag?.replaces && !(isFirst && written.some((answer) => answer.heldLive))
+    // A retry has the outcome of the first attempt, whatever lives here by now: of a tagged write the tag decides.
+    const created = version.tag ? !version.tag.replaces : !written.some((answer) => answer.heldLive)
     // What the homes hold in its place the client has not seen.
     const answered = answerContext(context, version, isGone ? null : result)
     const stored: PutOutcome & { readonly type: 'stored' } = {

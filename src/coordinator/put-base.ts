@@ -50,10 +50,12 @@ export async function readBase(
   const mustRead = given === 'latest' || precondition !== undefined
   // Whether the write was made before is known where all is known that its client has seen.
   const mustInclude = asked && !mustRead && !context.seen.isEmpty ? context.seen : null
-  let found = await read(parts, plan, mustInclude, explanation)
   // A client that saw an earlier attempt of this very write: what became of it must be known before there is another one.
   const isRetry = asked !== null && context.tags.some((seen) => isSameKey(asked, seen))
-  if (found.type === 'context-not-reached' && !isRetry) found = await read(parts, plan, null, explanation)
+  const question = mustRead || isRetry ? forSure(plan, precondition) : inHalfTheTime(plan, parts.clock.monotonic())
+  let found = await read(parts, question, mustInclude, explanation)
+  if (found.type === 'context-not-reached' && !isRetry)
+    found = await read(parts, inHalfTheTime(plan, parts.clock.monotonic()), null, explanation)
   if (found.type !== 'read') {
     if (mustRead || isRetry) return found
     // Without a majority in reach an idempotent write still goes out: its mark makes the attempts one when they meet.
@@ -86,6 +88,16 @@ export async function readBase(
     replaces: versions.length > 0,
   }
   return { context: base, attempt: null, tag }
+}
+
+/** A stand-in knows little of a key: a precondition holds on the word of homes. */
+function forSure(plan: Plan, precondition: Precondition | undefined): Plan {
+  return precondition === undefined ? plan : { ...plan, sloppy: false }
+}
+
+/** What is only good to know must leave the write its time. */
+function inHalfTheTime(plan: Plan, now: number): Plan {
+  return { ...plan, deadlineAt: now + Math.max(0, plan.deadlineAt - now) / 2 }
 }
 
 /**

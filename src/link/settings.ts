@@ -50,15 +50,17 @@ export const DEFAULT_LINK_SETTINGS: LinkSettings = {
   seedIntervalMs: 5000,
 }
 
-const HOMES_MAX = 5
+/** What hints may make of a key at a home, in what a client may leave there; the replica sees to it. */
+const GROWTH_MAX = 4
+const HOMES = 3
 
 /**
- * Frames that hold the union of what all homes of a key may hold of it, `siblingBytesMax` each: a view travels whole or not at all.
- * Equal on both ends of a link, or what one sends the other refuses.
+ * Frames that hold the union of what the homes of a key may hold of it when each holds something else: a view travels whole or not at
+ * all. Equal on both ends of a link, or what one sends the other refuses.
  */
 export function frameBounds(siblingBytesMax: number): Pick<LinkSettings, 'frameBytesMax' | 'pendingBytesMax'> {
   const { frameBytesMax, pendingBytesMax } = DEFAULT_LINK_SETTINGS
-  const more = Math.max(0, HOMES_MAX * siblingBytesMax + MARGIN_BYTES - frameBytesMax)
+  const more = Math.max(0, HOMES * GROWTH_MAX * siblingBytesMax + MARGIN_BYTES - frameBytesMax)
   return { frameBytesMax: frameBytesMax + more, pendingBytesMax: pendingBytesMax + more }
 }
 

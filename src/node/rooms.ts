@@ -293,7 +293,7 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
       if (!options.healing.handoff) return
       const { conflict } = known().settingsOf(write.name.bucket).settings
       try {
-        storage.hints.add(target, write.name, conflict, write.view, limits.siblingBytesMax)
+        storage.hints.add(target, write.name, conflict, write.view, replica.hintBytesMax)
       } catch (error) {
         // A disk that failed stops the node by itself; nobody waits for this.
         if (!(error instanceof QuorateError)) throw error

@@ -79,7 +79,8 @@ export class ReplicaService {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted
     if (!admitted.directory.ring.isHome(name.partition, target)) return { type: 'refused', reason: 'not-home' }
-    if (this.#storage.isFull) return { type: 'refused', reason: 'storage-full' }
+    if (this.#storage.isFull && view.versions.some(({ content }) => content !== null))
+      return { type: 'refused', reason: 'storage-full' }
     const { hints } = this.#storage
     const { conflict } = admitted.settings
     if (intent === 'client') {
@@ -87,7 +88,7 @@ export class ReplicaService {
       const reason = this.#replica.reasonNotToHold(held, view, conflict)
       if (reason) return { type: 'refused', reason }
     }
-    const added = hints.add(target, name, conflict, view, intent === 'client' ? Infinity : undefined)
+    const added = hints.add(target, name, conflict, view, intent === 'client' ? Infinity : this.#replica.hintBytesMax)
     if (!added.held) return { type: 'refused', reason: 'hints-full' }
     if (durable) await this.#storage.synced(added.lsn)
     return { type: 'hinted', durable: durable && this.#storage.durable }

@@ -25,11 +25,12 @@ import type { PartitionId } from '../core/ring/partition.ts'
 import { invariant } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
+import { MERGED_BYTES_MAX } from '../storage/hint-store.ts'
 import type { MemtableEntry } from '../storage/memtable.ts'
 import type { Lsn, Storage } from '../storage/storage.ts'
 import type { Filling } from './filling.ts'
 import type { PartitionIndexes } from './partition-index.ts'
-import { reasonToRefuse, type ReplicaLimits } from './write-limits.ts'
+import { outgrowsFrames, reasonToRefuse, type ReplicaLimits } from './write-limits.ts'
 
 export interface KeyName {
   readonly partition: PartitionId
@@ -117,6 +118,8 @@ export class Replica {
     if (options.intent === 'client') {
       const reason = reasonToRefuse(this.#limits, this.#storage.isFull, { before, merged, view }, { wallMs, time })
       if (reason) return { type: 'refused', reason }
+    } else if (options.intent === 'handoff' && outgrowsFrames(this.#limits, before, merged)) {
+      return { type: 'refused', reason: 'too-many-siblings' }
     }
     const heldLive = before !== undefined && holdsLiveBeside(before, view, nowMs)
     const lsn = merged.changed ? this.#commit(name, entry, before, merged) : (entry?.lsn ?? this.#storage.lastLsn)
@@ -136,6 +139,11 @@ export class Replica {
       filling,
     }
     return options.durable && !this.#storage.isSynced(lsn) ? this.#storage.synced(lsn).then(() => result) : result
+  }
+
+  /** How far a hint may grow by merging: it travels whole. */
+  get hintBytesMax(): number {
+    return Math.max(MERGED_BYTES_MAX, this.#limits.siblingBytesMax)
   }
 
   /** Why a client's write may not be held for a home beside `held`, by the limits that the home has too; null: it may. */

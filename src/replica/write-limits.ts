@@ -34,13 +34,33 @@ export function reasonToRefuse(
   for (const version of view.versions) if (before && isOfAnotherBody(version, before)) return 'idempotency-mismatch'
   const after = merged.record?.versions ?? NO_VERSIONS
   if (after.length <= (before?.versions.length ?? 0)) return null
-  if (withoutTwins(after).length > limits.siblingsMax) return 'too-many-siblings'
-  const size = after.reduce((sum, v) => sum + (v.content?.bytes.length ?? 0), 0)
-  if (after.length > 1 && size > limits.siblingBytesMax) return 'too-many-siblings'
+  if (after.length > 1 && bytesOf(after) > limits.siblingBytesMax) return 'too-many-siblings'
   const nowMs = msFromHybrid(time)
-  // Deletions and expired versions are siblings too until they are collected; they are small, but not without end.
+  if (withoutTwins(after.filter((v) => isLive(v, nowMs))).length > limits.siblingsMax) return 'too-many-siblings'
+  // Deletions and expired versions stay until they are collected; they are small, but not without end.
   return after.filter((v) => !isLive(v, nowMs)).length > 4 * limits.siblingsMax ? 'too-many-siblings' : null
 }
+
+/**
+ * A hint finds its place at a home beyond these limits too, but not where the record would outgrow a frame: no home could be told of it
+ * any more. Homes that hold different things, as much as this each, still travel as one.
+ */
+export function outgrowsFrames(
+  { siblingBytesMax }: ReplicaLimits,
+  before: KeyRecord | undefined,
+  merged: Merged,
+): boolean {
+  const after = merged.record?.versions ?? NO_VERSIONS
+  const size = bytesOf(after)
+  return after.length > 1 && size > GROWTH_MAX * siblingBytesMax && size > bytesOf(before?.versions ?? NO_VERSIONS)
+}
+
+function bytesOf(versions: readonly Version[]): number {
+  return versions.reduce((sum, v) => sum + (v.content?.bytes.length ?? 0), 0)
+}
+
+/** Links are made for it. */
+const GROWTH_MAX = 4
 
 const NO_VERSIONS: readonly Version[] = []
 

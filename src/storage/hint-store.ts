@@ -57,7 +57,7 @@ const OVERHEAD_BYTES = 64
  * A hint travels whole, and a stand-in answers a read with those for all homes of a key together: five of these fit in any frame. A
  * write that would make its hint larger is left to the comparison of replicas.
  */
-const MERGED_BYTES_MAX = 4 << 20
+export const MERGED_BYTES_MAX: number = 4 << 20
 
 function sizeOf(hint: StoredHint): number {
   return OVERHEAD_BYTES + hint.view.length + hint.bucket.length + hint.key.length

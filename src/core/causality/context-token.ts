@@ -31,11 +31,26 @@ export interface Sealer {
 
 const FORMAT = 3
 
-/** Returns null when the token would be longer than `CONTEXT_TOKEN_MAX`: never truncated. */
+/**
+ * Returns null when the token would be longer than `CONTEXT_TOKEN_MAX`: what was seen is never truncated. The tags are left out where
+ * they do not fit: who writes then may be told less of a retry, but supersedes nothing else.
+ */
 export function sealContext(context: CausalContext, bucket: string, key: string, sealer: Sealer): string | null {
-  const payload = encode(context).finish().toString('base64url')
-  if (payload.length + SEAL_CHARS > CONTEXT_TOKEN_MAX) return null
+  const bytes = encodeToFit(context)
+  if (charsOf(bytes) > CONTEXT_TOKEN_MAX) return null
+  const payload = bytes.finish().toString('base64url')
   return payload + sealer.seal(bucket, key, payload)
+}
+
+function encodeToFit(context: CausalContext): ByteWriter {
+  const whole = encode(context)
+  if (context.tags.length === 0 || charsOf(whole) <= CONTEXT_TOKEN_MAX) return whole
+  return encode({ ...context, tags: [] })
+}
+
+/** The bytes are groups of three, and each is four characters. */
+function charsOf(bytes: ByteWriter): number {
+  return (bytes.length / 3) * 4 + SEAL_CHARS
 }
 
 /** Null: malformed, altered, not canonical, or sealed for another cluster or key. */
@@ -90,5 +105,5 @@ export function uniteContexts(a: CausalContext, b: CausalContext): CausalContext
 
 /** Characters that `sealContext` would need; lets a coordinator refuse before it writes. */
 export function contextTokenLength(context: CausalContext): number {
-  return (encode(context).length / 3) * 4 + SEAL_CHARS
+  return charsOf(encodeToFit(context))
 }

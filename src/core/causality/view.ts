@@ -135,13 +135,18 @@ function withoutDoomed(
 }
 
 /**
- * Not an attempt whose context saw the dead one, or what came after it: what it superseded would be lost with it. (Its client repeats a
- * write that it has seen replaced, where nobody knows better; that is a new one.)
+ * Not an attempt whose context saw a dead one, or what came after it: what it superseded would be lost with it. (Its client repeats a
+ * write that it has seen replaced, where nobody knows better; that is a new one.) The earliest that died decides: those that died of its
+ * tag may be later than what replaced it, and where they are known so is the tag that they died of.
  */
 export function isDoomed(version: Version, deadTags: readonly DeadTag[]): boolean {
   const used = usedBy(version)
+  if (used === null) return false
   const basis = version.tag?.basis ?? 0
-  return used !== null && deadTags.some((dead) => basis < dead.stamp && isSameWrite(used, dead))
+  let earliest = -1
+  for (const dead of deadTags)
+    if (isSameWrite(used, dead) && (earliest < 0 || dead.stamp < earliest)) earliest = dead.stamp
+  return basis < earliest
 }
 
 function holds(versions: readonly Version[], dot: Version['dot']): boolean {

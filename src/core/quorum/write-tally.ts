@@ -66,6 +66,8 @@ export interface WriteCounts {
   readonly replied: number
   readonly hinted: number
   readonly durable: number
+  /** Of homes alone. */
+  readonly durableHomes: number
 }
 
 export type WriteVerdict<Reason extends string = string> =
@@ -143,15 +145,17 @@ export function writeCounts(tally: WriteTally): WriteCounts {
   let replied = 0
   let hinted = 0
   let durable = 0
+  let durableHomes = 0
   for (const entry of tally.replicas) {
     if (entry.state !== 'acknowledged' && entry.state !== 'hinted') continue
     replied++
     if (entry.state === 'hinted') hinted++
     if (entry.durable) durable++
+    if (entry.durable && entry.state === 'acknowledged') durableHomes++
     if (entry.state === 'acknowledged' && (entry.durable || !mustBeDurable)) homes++
   }
   const standIns = sloppy && hinted > 0 ? slotsOfHints(tally) : 0
-  return { acknowledged: homes + standIns, homes, standIns, replied, hinted, durable }
+  return { acknowledged: homes + standIns, homes, standIns, replied, hinted, durable, durableHomes }
 }
 
 /** Slots that only hints fill: a home's own word takes its slot before a hint does. */

@@ -45,7 +45,11 @@ export function judge(
   for (const version of answer.versions) {
     const write = key.writeOf(version)
     if (!write) continue
-    const by = key.writes.find((other) => other.isIn(join) && supersedes(key, other, write, version, join, told))
+    const isGone = (other: WriteRecord): boolean =>
+      hasLeft(key, other, join, mayBeExpired(other, answer.endedAt, slackMs))
+    const by = key.writes.find(
+      (other) => other.isIn(join) && supersedes(key, other, write, version, { join, told, isGone }),
+    )
     if (by) risen.push({ version, write, by })
   }
   return { missing, risen }
@@ -84,13 +88,24 @@ function takesPlaceOf(key: KeyHistory, other: WriteRecord, write: WriteRecord): 
   return other.stamp >= least
 }
 
+interface Grounds {
+  readonly join: DotSet
+  readonly told: DotSet | null
+  /** Deleted or expired, and perhaps collected. */
+  readonly isGone: (write: WriteRecord) => boolean
+}
+
+function hasLeft(key: KeyHistory, write: WriteRecord, join: DotSet, isExpired: boolean): boolean {
+  if (isExpired || write.kind === 'delete') return true
+  return key.writes.some((by) => by.kind === 'delete' && by.isIn(join) && by.covers(write))
+}
+
 function supersedes(
   key: KeyHistory,
   other: WriteRecord,
   write: WriteRecord,
   version: Version,
-  join: DotSet,
-  told: DotSet | null,
+  { join, told, isGone }: Grounds,
 ): boolean {
   if (other === write) return false
   for (const attempt of other.attempts.values()) {
@@ -98,7 +113,10 @@ function supersedes(
     if (attempt.seen.has(version.dot)) return true
     // In `siblings` buckets a write dies with all its attempts; in `lww` ones a later attempt counts at its own time.
     if (key.conflict === 'siblings' && told?.has(attempt.dot) && write.isIn(attempt.seen)) return true
-    if (key.conflict === 'lww' && attempt.stamp > version.stamp) return true
+    // A greater stamp counts where the two meet: what is deleted or expired is collected, and then a hint that no home has seen comes
+    // too late to meet it. (The deletion had not seen it either.)
+    if (key.conflict === 'lww' && attempt.stamp > version.stamp)
+      if (key.strict.has(version.dot) || !isGone(other)) return true
   }
   return false
 }

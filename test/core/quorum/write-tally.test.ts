@@ -109,6 +109,7 @@ describe('a write', () => {
       replied: 3,
       hinted: 1,
       durable: 2,
+      durableHomes: 1,
     })
     expect(writeCounts(played('a+ b? d>b b+'))).toMatchObject({ acknowledged: 2, homes: 2, standIns: 0, hinted: 1 })
     expect(writeCounts(played('a~ b~', { ...TERMS, durable: false }))).toMatchObject({ acknowledged: 2, durable: 0 })

@@ -63,3 +63,24 @@ describe('hints', () => {
     expect(await story.shows(r2)).toEqual(['hot'])
   })
 })
+
+// Found by a review.
+test('a deletion finds room at stand-ins whose storage is full', async () => {
+  const story = await Story.begin({ limits: { bytesMax: 200_000 } })
+  const { r0, r2, f } = story
+  await story.write(r0, 'v', { w: 3 })
+  for (let i = 0; i < 60; i++) await story.put(f, 'x'.repeat(20_000), {}, `k${i}`)
+  expect(story.cluster.hosts.every(({ node }) => node?.rooms?.storage.isFull)).toBe(true)
+  await story.kill(r2)
+  const request = { bucket: 'kitchen', key: KEY, timeoutMs: 2000, w: 3 }
+  expect((await story.cluster.time.settle(nodeOf(r0).coordinator.delete(request))).type).toBe('deleted')
+})
+
+test('what has expired is no sibling, also where it cannot be collected', async () => {
+  const story = await Story.begin({ limits: { siblingsMax: 5 } })
+  await story.kill(story.r2)
+  for (let i = 0; i < 15; i++) {
+    expect((await story.put(story.r0, `${i}`, { ttlMs: 100 })).type).toBe('stored')
+    await story.cluster.time.runFor(2000)
+  }
+})

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { EMPTY_CONTEXT } from '../../../src/core/causality/context-token.ts'
 import { IDEMPOTENCY_WINDOW_MS } from '../../../src/core/causality/view.ts'
+import type { Host } from '../../../src/simulator/simulated-cluster.ts'
 import { KEY, Story } from './story.ts'
 
 describe('one write', () => {
@@ -219,4 +220,85 @@ test('what is left of the day before does no harm to the next write under its ke
   await story.reunite()
   await cluster.time.runFor(10_000)
   expect(await story.shows(r0, { r: 2 })).toEqual(['tuesday'])
+})
+
+// Found by a review: each of these three.
+test('a third attempt does not die of the second, which died of the first', async () => {
+  const story = await Story.begin()
+  const { r0, r1, r2, last, cluster } = story
+  const options = { idempotencyKey: 'order 29' }
+  await story.cutOff(r0, r2)
+  await story.cutOff(last)
+  const paid = await story.write(r0, 'paid', options)
+  const context = await story.write(r0, 'shipped', { context: paid })
+  await story.put(last, 'paid', { ...options, timeoutMs: 1000, w: 1 })
+  await story.put(r1, 'paid', { ...options, context })
+  await story.reunite()
+  await story.untilNoHints()
+  await cluster.time.runFor(3000)
+  expect(await story.shows(r0, { r: 3 })).not.toBeNull()
+})
+
+test('a retry that has found its write never says that it was not applied', async () => {
+  const story = await Story.begin()
+  const { r0, r1, r2 } = story
+  const options = { idempotencyKey: 'order 30', w: 3 }
+  await story.write(r0, 'paid', options)
+  await story.kill(r2)
+  const again = await story.put(r1, 'paid', { ...options, sloppy: false, timeoutMs: 1000 })
+  expect(again).toMatchObject({ type: 'quorum-not-met', outcome: 'unknown' })
+})
+
+test('first and retry have one status, also where a home that was not read held something', async () => {
+  const healing = { antiEntropy: false, handoff: false, readRepair: false, readAllRate: 0 }
+  const story = await Story.begin({ healing })
+  const { r0, r1, r2 } = story
+  const options = { idempotencyKey: 'order 31', w: 3, sloppy: false }
+  await story.cutOff(r2)
+  await story.write(r2, 'old', { w: 1, sloppy: false })
+  await story.reunite()
+  const first = await story.put(r0, 'paid', options)
+  const again = await story.put(r1, 'paid', options)
+  expect(first.type === 'stored' && first.created).toBe(again.type === 'stored' && again.created)
+})
+
+describe('what is asked before an idempotent write leaves it time', () => {
+  const slow = async (story: Story, from: Host, to: Host): Promise<void> => {
+    for (let delayMs = 300; delayMs <= 6000; delayMs += 300) {
+      story.cluster.network.setDelay(from.name, to.name, delayMs)
+      await story.cluster.time.runFor(500)
+    }
+  }
+
+  test('where a home is dead and another hangs', async () => {
+    const story = await Story.begin()
+    const { r0, r1, r2 } = story
+    await story.kill(r2)
+    await slow(story, r1, r0)
+    expect((await story.put(r0, 'paid', { idempotencyKey: 'order 32' })).type).toBe('stored')
+  })
+
+  test('where only a slow home knows the context', async () => {
+    const healing = { antiEntropy: false, handoff: false, readAllRate: 0, readRepair: false }
+    const story = await Story.begin({ healing })
+    const { r0, r1 } = story
+    await story.cutOff(r0)
+    const context = await story.write(r0, 'v', { w: 1, sloppy: false })
+    await story.reunite()
+    await slow(story, r0, r1)
+    const outcome = await story.put(r1, 'paid', { context, idempotencyKey: 'order 33', sloppy: false })
+    expect(outcome.type).toBe('stored')
+  })
+})
+
+test('a precondition holds on the word of homes, not of a stand-in that knows nothing', async () => {
+  const story = await Story.begin()
+  const { r0, r1, f } = story
+  const context = await story.write(r0, 'v1', { w: 3 })
+  const found = await story.get(f, { r: 3 })
+  const etag = found.type === 'found' ? found.etag : ''
+  await story.cutOff(r0, f)
+  await story.write(r1, 'v2', { context })
+  const outcome = await story.put(f, 'v3', { precondition: { type: 'match', etags: [etag] } })
+  expect(outcome.type).toBe('quorum-not-met')
 })
