@@ -41,12 +41,13 @@ export function judge(
       !mayBeExpired(write, answer.endedAt, slackMs) &&
       !isExplained(key, write, answer, shown, slackMs, new Set()),
   )
+  const isSpent = (other: WriteRecord): boolean =>
+    other.kind === 'delete' || mayBeExpired(other, answer.endedAt, slackMs)
   const risen: { version: Version; write: WriteRecord; by: WriteRecord }[] = []
   for (const version of answer.versions) {
     const write = key.writeOf(version)
     if (!write) continue
-    const isGone = (other: WriteRecord): boolean =>
-      hasLeft(key, other, join, mayBeExpired(other, answer.endedAt, slackMs))
+    const isGone = (other: WriteRecord): boolean => hasLeft(key, other, join, isSpent)
     const by = key.writes.find(
       (other) => other.isIn(join) && supersedes(key, other, write, version, { join, told, isGone }),
     )
@@ -91,13 +92,12 @@ function takesPlaceOf(key: KeyHistory, other: WriteRecord, write: WriteRecord): 
 interface Grounds {
   readonly join: DotSet
   readonly told: DotSet | null
-  /** Deleted or expired, and perhaps collected. */
+  /** It, or what superseded it, was deleted or has expired, and is perhaps collected. */
   readonly isGone: (write: WriteRecord) => boolean
 }
 
-function hasLeft(key: KeyHistory, write: WriteRecord, join: DotSet, isExpired: boolean): boolean {
-  if (isExpired || write.kind === 'delete') return true
-  return key.writes.some((by) => by.kind === 'delete' && by.isIn(join) && by.covers(write))
+function hasLeft(key: KeyHistory, write: WriteRecord, join: DotSet, isSpent: (write: WriteRecord) => boolean): boolean {
+  return isSpent(write) || key.writes.some((by) => isSpent(by) && by.isIn(join) && by.covers(write))
 }
 
 function supersedes(
