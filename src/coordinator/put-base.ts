@@ -57,21 +57,16 @@ export async function readBase(
   if (found.type === 'context-not-reached' && !isRetry)
     found = await read(parts, inHalfTheTime(plan, parts.clock.monotonic()), null, explanation)
   if (found.type !== 'read') {
-    if (mustRead || isRetry) return found
-    // Without a majority in reach an idempotent write still goes out: its mark makes the attempts one when they meet.
-    return { context, attempt: null, tag: mark && { ...mark, basis: context.stamp, replaces: false } }
+    if (mustRead || isRetry || mark === null || asked === null) return found
+    // Whoever answers at all may know that it was made. Without that it still goes out: its mark makes the attempts one when they meet.
+    const one = { ...inHalfTheTime(plan, parts.clock.monotonic()), r: 1 }
+    const told = await read(parts, one, null, explanation)
+    const made = told.type === 'read' ? madeBefore(plan, told.view, asked, context) : null
+    return made ?? { context, attempt: null, tag: { ...mark, basis: context.stamp, replaces: false } }
   }
   const { view } = found
-  if (asked) {
-    const made = attemptOf(view, asked)
-    if (made === 'mismatch') return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
-    // Of one that is gone the view may not say it: what is collected is in clocks alone.
-    if (made) {
-      const seen = view.seen.clone()
-      seen.add(made.dot)
-      return { context, attempt: { version: made, view: { ...view, seen }, intent: 'repair' }, tag: made.tag }
-    }
-  }
+  const made = asked && madeBefore(plan, view, asked, context)
+  if (made) return made
   const versions = shown(found)
   if (preconditionFails(precondition, versions)) {
     return {
@@ -90,6 +85,20 @@ export async function readBase(
   return { context: base, attempt: null, tag }
 }
 
+function madeBefore(plan: Plan, view: View, asked: Asked, context: CausalContext): Base | Failure | null {
+  const made = attemptOf(view, asked)
+  if (made === null) return null
+  if (made === 'mismatch') return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
+  // Of one that is gone the view may not say it: what is collected is in clocks alone.
+  const seen = view.seen.clone()
+  seen.add(made.dot)
+  return { context, attempt: { version: made, view: { ...view, seen }, intent: 'repair' }, tag: made.tag }
+}
+
+interface Asked extends Mark {
+  readonly stamp: HybridTime
+}
+
 /** A stand-in knows little of a key: a precondition holds on the word of homes. */
 function forSure(plan: Plan, precondition: Precondition | undefined): Plan {
   return precondition === undefined ? plan : { ...plan, sloppy: false }
@@ -104,7 +113,7 @@ function inHalfTheTime(plan: Plan, now: number): Plan {
  * The attempt of this very write that there was: one that lives, or what is left of the earliest that was superseded or has expired. Then
  * nothing more is written; the homes are told of it as far as they have not heard.
  */
-function attemptOf(view: View, asked: Mark & { readonly stamp: HybridTime }): Version | 'mismatch' | null {
+function attemptOf(view: View, asked: Asked): Version | 'mismatch' | null {
   const twins = view.versions.filter((version) => isSameKey(asked, usedBy(version) ?? NEVER))
   const dead = view.deadTags.filter((tag) => isSameKey(asked, tag)).sort((a, b) => a.stamp - b.stamp)
   if (twins.length + dead.length === 0) return null
