@@ -1,8 +1,9 @@
 // Every bound and interval of the links in one place, what the rooms above decide for them, and what else all links of a node share.
-// Types and defaults only.
+// Types, defaults, and how large frames have to be.
 
 import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
+import { GROWTH_MAX } from '../protocol/bounds.ts'
 import type { GoodbyeFrame, HelloFrame } from '../protocol/messages.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { LinkCounters } from './counters.ts'
@@ -50,8 +51,6 @@ export const DEFAULT_LINK_SETTINGS: LinkSettings = {
   seedIntervalMs: 5000,
 }
 
-/** What hints may make of a key at a home, in what a client may leave there; the replica sees to it. */
-const GROWTH_MAX = 4
 const HOMES = 3
 
 /**

@@ -5,6 +5,9 @@
 import { isUtf8 } from 'node:buffer'
 import { QuorateError } from '../errors.ts'
 
+/** What hints may make of one key at a home, in what a client may leave there: the replica sees to it, frames are made for it. */
+export const GROWTH_MAX = 4
+
 export const DEPTH_MAX = 8
 /** Items of all arrays together; a decoded array slot costs eight bytes. */
 const ELEMENTS_MAX = 1_048_576

@@ -5,6 +5,7 @@ import { hybridFromMs, type HybridTime, msFromHybrid } from '../core/causality/h
 import type { KeyRecord, Merged } from '../core/causality/record.ts'
 import { isLive, type Version } from '../core/causality/version.ts'
 import { isSameKey, usedBy, type View, withoutTwins } from '../core/causality/view.ts'
+import { GROWTH_MAX } from '../protocol/bounds.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
 
 export interface ReplicaLimits {
@@ -58,9 +59,6 @@ export function outgrowsFrames(
 function bytesOf(versions: readonly Version[]): number {
   return versions.reduce((sum, v) => sum + (v.content?.bytes.length ?? 0), 0)
 }
-
-/** Links are made for it. */
-const GROWTH_MAX = 4
 
 const NO_VERSIONS: readonly Version[] = []
 
