@@ -85,7 +85,7 @@ export class Replicas {
       void this.#service.hint(name, view, basis, hintFor, { intent, durable }).then(take, failWith(take))
       return
     }
-    const result = orLoss(() => this.#service.write(name, view, basis, { intent, durable }))
+    const result = orLoss(() => this.#service.write(this.#directory().self, name, view, basis, { intent, durable }))
     if (result instanceof Promise) void result.then(take, failWith(take))
     else take(result)
   }

@@ -50,7 +50,7 @@ export class PeerRequests {
     // Most answers need no waiting, and then no promise.
     try {
       if (request.type === 'read') return this.#read(request)
-      if (request.type === 'write') return this.#write(request)
+      if (request.type === 'write') return this.#write(from.name, request)
     } catch (error) {
       return refusalFor(error)
     }
@@ -91,12 +91,12 @@ export class PeerRequests {
     }
   }
 
-  #write(request: WriteRequest): WriteReply | Refusal | Promise<WriteReply | Refusal> {
+  #write(from: string, request: WriteRequest): WriteReply | Refusal | Promise<WriteReply | Refusal> {
     const view = decodeView(request.view)
     // What fails from here on fails after it was merged: a refusal would say that nothing of it is here. The link then answers nothing.
     if (request.hintFor !== null) return this.#hold(request, view, request.hintFor)
     const { intent, durable } = request
-    const result = this.#parts.service.write(request, view, request, { intent, durable })
+    const result = this.#parts.service.write(from, request, view, request, { intent, durable })
     return result instanceof Promise ? result.then((done) => this.#written(done)) : this.#written(result)
   }
 

@@ -143,7 +143,10 @@ export interface WriteReply {
   readonly heldLive: boolean
   /** Live versions now, those of one tag counted once. */
   readonly siblings: number
-  /** Encoded `DotSet`: the replica's context, sent only by a complete replica that now holds exactly this version. */
+  /**
+   * Encoded `DotSet`: the replica's context, sent only by a complete replica that now holds exactly this version, and only to who is no
+   * home of the key.
+   */
   readonly context: Uint8Array | null
   /** Encoded dots of the view that this replica has dropped as superseded (a read leaves them out), or null. */
   readonly refusedDots: Uint8Array | null

@@ -50,21 +50,24 @@ export class ReplicaService {
     this.#serving = parts.serving
   }
 
+  /** `asker`: the member that asks. Its own context serves a home of the key as well as this one's would, at half the cost. */
   write(
+    asker: string,
     name: KeyName,
     view: View,
     basis: Basis,
-    options: Omit<WriteOptions, 'conflict'>,
+    { intent, durable }: Omit<WriteOptions, 'conflict' | 'tellContext'>,
   ): WriteResult | Promise<WriteResult> {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted
-    if (!admitted.directory.ring.isHome(name.partition, admitted.directory.self))
-      return { type: 'refused', reason: 'not-home' }
-    const { settings } = admitted
+    const { settings, directory } = admitted
+    const homes = directory.ring.homes(name.partition)
+    if (!homes.includes(directory.self)) return { type: 'refused', reason: 'not-home' }
     return this.#replica.write(name, view, {
-      ...options,
-      durable: options.durable && settings.durability === 'durable',
+      intent,
+      durable: durable && settings.durability === 'durable',
       conflict: settings.conflict,
+      tellContext: asker === directory.self || !homes.includes(asker),
     })
   }
 
@@ -74,7 +77,7 @@ export class ReplicaService {
     view: View,
     basis: Basis,
     target: string,
-    { intent, durable }: Omit<WriteOptions, 'conflict'>,
+    { intent, durable }: Omit<WriteOptions, 'conflict' | 'tellContext'>,
   ): Promise<HintResult> {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted

@@ -44,6 +44,8 @@ export interface WriteOptions {
   readonly conflict: Conflict
   /** Resolve after the bytes are synced. */
   readonly durable: boolean
+  /** Whether who asks has use for this replica's context: a home has its own. */
+  readonly tellContext: boolean
 }
 
 /** What a home that merged a view says of it. */
@@ -54,7 +56,7 @@ export interface Written {
   readonly durable: boolean
   readonly heldLive: boolean
   readonly siblings: number
-  /** Only where this complete replica now holds exactly the view's one version. */
+  /** Only where it was asked for, and this complete replica now holds exactly the view's one version. */
   readonly context: DotSet | null
   /** Dots of the view that this replica has dropped as superseded. */
   readonly refused: readonly Dot[]
@@ -127,7 +129,7 @@ export class Replica {
     const filling = this.isFilling(name.partition)
     const only = versions.length === 1 && view.versions.length === 1 && merged.refused.length === 0
     // Taken before the wait: after it the record may be another one.
-    const context = only && !filling && merged.record ? contextOf(merged.record, clock) : null
+    const context = options.tellContext && only && !filling && merged.record ? contextOf(merged.record, clock) : null
     const result: WriteResult = {
       type: 'written',
       stored: merged.stored,

@@ -91,7 +91,8 @@ export async function memoryHomes(
         settingsOf: () => ({ settings: settings.bucket, version: settings.version }),
       },
       receive: async (key, view) => {
-        const result = await replica.write(key, view, { intent: 'client', conflict: 'siblings', durable: false })
+        const options = { intent: 'client', conflict: 'siblings', durable: false, tellContext: true } as const
+        const result = await replica.write(key, view, options)
         if (result.type === 'refused') throw new Error(result.reason)
       },
       texts: async (key) => {
