@@ -141,7 +141,10 @@ export function mergeAny(
     ? { has: (dot: Dot): boolean => view.seen.has(dot) || alsoSuperseded.has(dot) }
     : view.seen
   const tags = { mine: mine.deadTags, theirs: view.deadTags }
-  const { versions, deadTags } = meet(mine.versions, mineKnows, view.versions, theirsKnow, tags, conflict)
+  // What was superseded here within a tag's window has left its dead tag in the record. Where there is none, what the clock covers is old,
+  // or the record was lost: the clock's word is taken for this copy, but no tag may carry it to the others.
+  const arriving = record === undefined ? view.versions.filter(({ dot }) => !clock.has(dot)) : view.versions
+  const { versions, deadTags } = meet(mine.versions, mineKnows, arriving, theirsKnow, tags, conflict)
 
   const received: Dot[] = []
   const refused: Dot[] = []
