@@ -1,6 +1,7 @@
 // Puts, gets and deletes through whichever node serves, with every request and answer in the audit log, and every strict answer judged
 // as it comes. Decides how an answer is booked: done, refused, unknown. Knows no workload.
 
+import type { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import type { Audit, Outcome, Write } from './audit.ts'
 import type { Cluster } from './cluster.ts'
 import { type Answer, isStrict, kvPath, NoAnswer, problemCode } from './http-client.ts'
@@ -34,18 +35,21 @@ export class AuditedClient {
   readonly audit: Audit
   readonly verdict: Verdict
   readonly bucket: string
+  readonly random: SeededRandom
+  readonly #nodes: SeededRandom
 
-  constructor(cluster: Cluster, audit: Audit, verdict: Verdict, bucket: string) {
+  constructor(cluster: Cluster, audit: Audit, verdict: Verdict, bucket: string, random: SeededRandom) {
     this.cluster = cluster
     this.audit = audit
     this.verdict = verdict
     this.bucket = bucket
+    this.random = random
+    this.#nodes = random.fork('nodes')
   }
 
   anyNode(): NodeProcess {
     const serving = this.cluster.serving
-    const node = serving[Math.floor(Math.random() * serving.length)]
-    return node ?? this.cluster.node(0)
+    return serving.length === 0 ? this.cluster.node(0) : this.#nodes.pick(serving)
   }
 
   async write(write: Write, options: WriteOptions, node: NodeProcess = this.anyNode()): Promise<Done> {

@@ -1,6 +1,8 @@
-// `npm run torture -- <story> [--seconds N] [--short]`: runs one story, or all of them, against real processes and prints what it found.
+// `npm run torture -- <story> [--seconds N] [--short] [--seed N]`: runs one story, or all of them, against real processes and prints what it found.
 // Invariant: exit status 0 only when nothing was violated; interrupted, it takes its processes along.
 
+import { randomInt } from 'node:crypto'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { readArguments, wholeNumber } from '../command-line.ts'
 import { hostile } from './stories/hostile.ts'
 import { idempotency } from './stories/idempotency.ts'
@@ -26,11 +28,12 @@ const STORIES: ReadonlyMap<string, Entry> = new Map([
   ['power', { story: power, seconds: 40 }],
 ])
 
-const USAGE = `torture [story…] [--seconds N] [--short]
+const USAGE = `torture [story…] [--seconds N] [--short] [--seed N]
 
   story        ${[...STORIES.keys()].join(', ')}, or all (the default)
   --seconds N  how long the stories go on that have no end of their own
   --short      a few seconds of each
+  --seed N     makes the choices of the run that printed N
 `
 
 const { values, positionals } = readArguments(
@@ -39,6 +42,7 @@ const { values, positionals } = readArguments(
     options: {
       seconds: { type: 'string' },
       short: { type: 'boolean', default: false },
+      seed: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   },
@@ -49,6 +53,7 @@ if (values.help) {
   process.exit(0)
 }
 const wanted = values.seconds === undefined ? null : wholeNumber('seconds', values.seconds, 0, USAGE)
+const seed = values.seed === undefined ? randomInt(2 ** 31) : wholeNumber('seed', values.seed, 0, USAGE)
 
 const names = positionals.length === 0 || positionals[0] === 'all' ? [...STORIES.keys()] : positionals
 const unknown = names.filter((name) => !STORIES.has(name))
@@ -66,10 +71,10 @@ for (const name of names) {
   const startedAt = performance.now()
   const elapsed = (): string => `${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s`
   const say = (line: string): void => console.log(`${elapsed()}  ${line}`)
-  console.log(`── ${name}`)
+  console.log(`── ${name}, --seed ${seed}`)
   try {
     const seconds = wanted ?? (values.short ? Math.min(entry.seconds, 8) : entry.seconds)
-    const verdict = await entry.story({ seconds, short: values.short, say })
+    const verdict = await entry.story({ seconds, short: values.short, random: new SeededRandom(seed).fork(name), say })
     for (const [figure, value] of Object.entries(verdict.figures)) console.log(`  ${figure}: ${value}`)
     for (const violation of verdict.violations) console.log(`  VIOLATED ${violation}`)
     violated += verdict.violated

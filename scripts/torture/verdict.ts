@@ -1,11 +1,15 @@
 // What a story found: violations of guarantees, and figures. Decides nothing. Invariant: a violation is never lost, though only the
 // first ones keep their words.
 
+import type { SeededRandom } from '../../src/simulator/seeded-random.ts'
+
 export interface StoryOptions {
   /** How long the story's load and faults last. */
   readonly seconds: number
   /** Seconds-long form, for the integration tests. */
   readonly short: boolean
+  /** All that is left to chance, one fork for each who chooses. The same seed chooses alike; processes still race as they like. */
+  readonly random: SeededRandom
   readonly say: (line: string) => void
 }
 

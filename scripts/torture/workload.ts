@@ -90,11 +90,12 @@ export class Workload {
     }
   }
 
-  async #shared(): Promise<void> {
+  async #shared(name: string): Promise<void> {
     const { audit } = this.#client
+    const random = this.#client.random.fork(name)
     for (let count = 0; !this.#stopping; count++) {
       const generation = Math.floor(count / WRITES_PER_SHARED_KEY)
-      const key = this.#touched(`shared-${this.#run}-${generation}-${Math.floor(Math.random() * SHARED_KEYS)}`)
+      const key = this.#touched(`shared-${this.#run}-${generation}-${random.integer(0, SHARED_KEYS)}`)
       const read = await this.#client.read(key, { strictly: count % 2 === 0 })
       await this.#pause()
       if (read === null || (read.visible.length > 0 && read.context === null)) continue
@@ -120,10 +121,10 @@ export class Workload {
     }
   }
 
-  async #reader(): Promise<void> {
+  async #reader(name: string): Promise<void> {
+    const random = this.#client.random.fork(name)
     while (!this.#stopping) {
-      const key = this.#recent[Math.floor(Math.random() * this.#recent.length)]
-      if (key !== undefined) await this.#client.read(key)
+      if (this.#recent.length > 0) await this.#client.read(random.pick(this.#recent))
       await this.#pause()
     }
   }

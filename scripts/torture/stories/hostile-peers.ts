@@ -1,7 +1,7 @@
 // Strangers on the peer port of a node that lives in a cluster: noise, impossible lengths, deep nesting, good greetings with noise
 // behind them, thousands of connections that never greet. Afterwards the node must serve and still be linked to all others.
 
-import { randomBytes } from 'node:crypto'
+import type { SeededRandom } from '../../../src/simulator/seeded-random.ts'
 import { encodeTable } from '../../../src/cluster/tables.ts'
 import { joinFrames } from '../../../src/link/framing.ts'
 import { encodeFrame } from '../../../src/protocol/codec.ts'
@@ -24,9 +24,10 @@ export async function hostilePeers(
   node: NodeProcess,
   verdict: Verdict,
   connections: number,
+  random: SeededRandom,
 ): Promise<void> {
   const { id } = await cluster.json<{ readonly id: string }>(node, '/v1/cluster')
-  for (const { what, send } of attacks(node, id)) {
+  for (const { what, send } of attacks(node, id, random)) {
     const startedAt = performance.now()
     await exchange(node.plan.peerPort, send, { waitMs: CLOSED_WITHIN_MS })
     verdict.count('hostile peers')
@@ -53,7 +54,8 @@ async function residentBytes(cluster: Cluster, node: NodeProcess): Promise<numbe
   return Number(/^process_resident_memory_bytes(?:\{[^}]*\})? (\S+)$/m.exec(text)?.[1] ?? 0)
 }
 
-function attacks(node: NodeProcess, clusterId: string): readonly Attack[] {
+function attacks(node: NodeProcess, clusterId: string, random: SeededRandom): readonly Attack[] {
+  const noise = (length: number): Buffer => Buffer.from(random.bytes(length))
   const framed = (body: Buffer): Buffer => Buffer.from(joinFrames([body]))
   const prefix = (length: number): Buffer => {
     const bytes = Buffer.alloc(4)
@@ -65,18 +67,18 @@ function attacks(node: NodeProcess, clusterId: string): readonly Attack[] {
   const proof = framed(Buffer.from(encodeFrame({ type: 'proof', proof: new Uint8Array(0) })))
   const asMember = greeting({ name: node.name === 'node-1' ? 'node-2' : 'node-1' })
   return [
-    { what: 'noise instead of HTTP', send: [randomBytes(4096)] },
+    { what: 'noise instead of HTTP', send: [noise(4096)] },
     { what: 'a request for the client port', send: ['GET /v1/kv/a/b HTTP/1.1\r\nHost: x\r\n\r\n'] },
     { what: 'another upgrade', send: [UPGRADE.replace('quorate', 'websocket')] },
     { what: 'endless headers', send: [`GET / HTTP/1.1\r\nHost: ${'x'.repeat(20_000)}\r\n\r\n`] },
     ...Array.from({ length: 5 }, (_, size): Attack => ({
       what: `noise ${size}`,
-      send: [UPGRADE, randomBytes(10 ** size)],
+      send: [UPGRADE, noise(10 ** size)],
     })),
     { what: 'an empty frame', send: [UPGRADE, prefix(0)] },
-    { what: 'a frame of 2^31 bytes', send: [UPGRADE, prefix(2 ** 31), randomBytes(1000)] },
-    { what: 'a frame of 2^32 - 1 bytes', send: [UPGRADE, prefix(2 ** 32 - 1), randomBytes(1000)] },
-    { what: 'a frame that is cut off', send: [UPGRADE, prefix(1000), randomBytes(500)] },
+    { what: 'a frame of 2^31 bytes', send: [UPGRADE, prefix(2 ** 31), noise(1000)] },
+    { what: 'a frame of 2^32 - 1 bytes', send: [UPGRADE, prefix(2 ** 32 - 1), noise(1000)] },
+    { what: 'a frame that is cut off', send: [UPGRADE, prefix(1000), noise(500)] },
     { what: 'arrays in arrays', send: [UPGRADE, framed(Buffer.alloc(500_000, 0x91))] },
     {
       what: 'maps in maps',
@@ -102,10 +104,10 @@ function attacks(node: NodeProcess, clusterId: string): readonly Attack[] {
       send: [UPGRADE, greeting({ clusterId: '00000000-0000-4000-8000-000000000000' }), proof],
     },
     { what: 'a greeting of an unknown member', send: [UPGRADE, greeting(), proof] },
-    { what: 'a good greeting, then noise', send: [UPGRADE, greeting(), randomBytes(10_000)] },
+    { what: 'a good greeting, then noise', send: [UPGRADE, greeting(), noise(10_000)] },
     { what: 'a good greeting, then nesting', send: [UPGRADE, greeting(), framed(Buffer.alloc(300_000, 0x91))] },
-    { what: "a member's name, then noise", send: [UPGRADE, asMember, proof, randomBytes(10_000)] },
-    { what: 'a greeting with a member table of noise', send: [UPGRADE, greeting({ table: randomBytes(200) }), proof] },
+    { what: "a member's name, then noise", send: [UPGRADE, asMember, proof, noise(10_000)] },
+    { what: 'a greeting with a member table of noise', send: [UPGRADE, greeting({ table: noise(200) }), proof] },
   ]
 }
 
@@ -120,7 +122,7 @@ function helloOf(clusterId: string, changes: Partial<HelloFrame>): HelloFrame {
     clientAddress: '127.0.0.1:2',
     clusterId,
     clusterName: 'quorate',
-    nonce: randomBytes(24),
+    nonce: Buffer.alloc(24, 7),
     table: encodeTable({
       type: 'founding',
       view: { clusterName: 'quorate', partitions: 1024, defaults: '{}', expect: 5, candidates: [] },

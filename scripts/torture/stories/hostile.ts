@@ -6,7 +6,7 @@ import { type StoryOptions, Verdict } from '../verdict.ts'
 import { hostileClients } from './hostile-clients.ts'
 import { hostilePeers } from './hostile-peers.ts'
 
-export async function hostile({ short, say }: StoryOptions): Promise<Verdict> {
+export async function hostile({ short, random, say }: StoryOptions): Promise<Verdict> {
   const verdict = new Verdict()
   {
     await using cluster = await Cluster.start({ nodes: 3, args: ['--log-level', 'warn'] })
@@ -14,7 +14,9 @@ export async function hostile({ short, say }: StoryOptions): Promise<Verdict> {
     const pids = cluster.nodes.map(({ pid }) => pid)
     await Promise.all([
       hostileClients(cluster, node, verdict, short ? 'headers' : 'all').then(() => say('the client port has answered')),
-      hostilePeers(cluster, cluster.node(1), verdict, short ? 600 : 6000).then(() => say('the peer port has survived')),
+      hostilePeers(cluster, cluster.node(1), verdict, short ? 600 : 6000, random).then(() =>
+        say('the peer port has survived'),
+      ),
     ])
     await cluster.quiet()
     verdict.hold(

@@ -2,6 +2,7 @@
 // one sibling. Sent again after an overwrite with a context: nothing comes back, on either side.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import type { SeededRandom } from '../../../src/simulator/seeded-random.ts'
 import { Cluster } from '../cluster.ts'
 import { visibleOf } from '../audited-client.ts'
 import { type Answer, isStrict, kvPath } from '../http-client.ts'
@@ -12,21 +13,21 @@ import { until } from '../waiting.ts'
 const BUCKET = 'once'
 const KEYS = 12
 
-export async function idempotency({ seconds, short, say }: StoryOptions): Promise<Verdict> {
+export async function idempotency({ seconds, short, random, say }: StoryOptions): Promise<Verdict> {
   const verdict = new Verdict()
   await using cluster = await Cluster.start({ args: ['--log-level', 'warn'] })
   const until_ = performance.now() + seconds * 1000
   for (let round = 0; round === 0 || (!short && performance.now() < until_); round++) {
-    await oneRound(cluster, verdict, round)
+    await oneRound(cluster, verdict, round, random.fork(`round ${round}`))
     say(`round ${round} is over`)
     verdict.count('rounds')
   }
   return verdict
 }
 
-async function oneRound(cluster: Cluster, verdict: Verdict, round: number): Promise<void> {
+async function oneRound(cluster: Cluster, verdict: Verdict, round: number, random: SeededRandom): Promise<void> {
   const keys = Array.from({ length: KEYS }, (_, index) => `r${round}-k${index}`)
-  const shuffled = [...cluster.nodes].sort(() => Math.random() - 0.5)
+  const shuffled = random.shuffle(cluster.nodes)
   const [small, large] = [shuffled.slice(0, 2), shuffled.slice(2)]
   const pairs = small.flatMap((a) => large.map((b): readonly [string, string] => [a.name, b.name]))
   await cluster.cut(pairs)
@@ -35,7 +36,7 @@ async function oneRound(cluster: Cluster, verdict: Verdict, round: number): Prom
   // At once through all five; the one that was asked first dies under it.
   const first = shuffled[round % 2 === 0 ? 2 : 0] as NodeProcess
   const sent = keys.map((key) => sendThroughAll(cluster, [first, ...shuffled.filter((node) => node !== first)], key))
-  await delay(Math.random() * 15)
+  await delay(random.next() * 15)
   await first.kill()
   for (const answers of await Promise.all(sent)) {
     verdict.count('attempts answered', answers.filter((answer) => answer !== null).length)

@@ -2,6 +2,7 @@
 // may be missing, nothing superseded may be back, the replicas must be identical and the hints gone; strict answers are judged at once.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import type { SeededRandom } from '../../../src/simulator/seeded-random.ts'
 import { Audit } from '../audit.ts'
 import { AuditedClient } from '../audited-client.ts'
 import { Cluster } from '../cluster.ts'
@@ -14,23 +15,24 @@ const DOWN_MAX = 2
 const DOWN_MS = [300, 4000] as const
 const BETWEEN_MS = [200, 2500] as const
 
-export async function kill({ seconds, short, say }: StoryOptions): Promise<Verdict> {
+export async function kill({ seconds, short, random, say }: StoryOptions): Promise<Verdict> {
   const verdict = new Verdict()
   await using cluster = await Cluster.start({ args: ['--log-level', 'warn'] })
   say(`five nodes serve; data and logs in ${cluster.folder}`)
-  const client = new AuditedClient(cluster, new Audit(), verdict, 'torture')
+  const client = new AuditedClient(cluster, new Audit(), verdict, 'torture', random)
   const workload = new Workload(client, { clients: short ? 1 : 2, paceMs: short ? 10 : 5 })
   const until = performance.now() + seconds * 1000
   workload.begin()
   const revivals = new Set<Promise<void>>()
+  const kills = random.fork('kills')
   while (performance.now() < until) {
-    await delay(between(BETWEEN_MS))
+    await delay(between(kills, BETWEEN_MS))
     if (revivals.size >= DOWN_MAX) continue
-    const node = cluster.serving[Math.floor(Math.random() * cluster.serving.length)]
-    if (node === undefined) continue
+    if (cluster.serving.length === 0) continue
+    const node = kills.pick(cluster.serving)
     await node.kill()
     verdict.count('kills')
-    const revival = revive(node).catch((error: unknown) => verdict.violate(String(error)))
+    const revival = revive(node, between(kills, DOWN_MS)).catch((error: unknown) => verdict.violate(String(error)))
     revivals.add(revival)
     void revival.then(() => revivals.delete(revival))
   }
@@ -44,12 +46,12 @@ export async function kill({ seconds, short, say }: StoryOptions): Promise<Verdi
   return verdict
 }
 
-async function revive(node: NodeProcess): Promise<void> {
-  await delay(between(DOWN_MS))
+async function revive(node: NodeProcess, afterMs: number): Promise<void> {
+  await delay(afterMs)
   node.start()
   await node.ready()
 }
 
-function between([least, most]: readonly [number, number]): number {
-  return least + Math.random() * (most - least)
+function between(random: SeededRandom, [least, most]: readonly [number, number]): number {
+  return least + random.next() * (most - least)
 }

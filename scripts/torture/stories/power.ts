@@ -17,7 +17,7 @@ import { Workload } from '../workload.ts'
 const NODES = 5
 const WRITES_LEAST = 60
 
-export async function power({ seconds, short, say }: StoryOptions): Promise<Verdict> {
+export async function power({ seconds, short, random, say }: StoryOptions): Promise<Verdict> {
   const verdict = new Verdict()
   const folder = mkdtempSync(join(tmpdir(), 'quorate-power-'))
   const disks: PowerCutDisk[] = []
@@ -31,7 +31,7 @@ export async function power({ seconds, short, say }: StoryOptions): Promise<Verd
     const dirOf = (index: number): string => join((disks[index] as PowerCutDisk).mountPoint, 'data')
     await using cluster = await Cluster.start({ nodes: NODES, dirOf, args: ['--log-level', 'warn'] })
     say('five nodes serve, each on a disk of its own')
-    const client = new AuditedClient(cluster, new Audit(), verdict, 'torture')
+    const client = new AuditedClient(cluster, new Audit(), verdict, 'torture', random)
     const end = performance.now() + seconds * 1000
     do await cutUnderLoad(client, disks, verdict)
     while (!short && performance.now() < end)
@@ -50,7 +50,7 @@ async function cutUnderLoad(client: AuditedClient, disks: readonly PowerCutDisk[
   workload.begin()
   const enough = audit.acknowledgedCount + WRITES_LEAST
   await until('clients have written', () => audit.acknowledgedCount >= enough, 30_000)
-  await delay(Math.random() * 1000)
+  await delay(client.random.next() * 1000)
   // One after the other within milliseconds; what is acknowledged between the first and the last has its quorum on the others.
   for (const disk of disks) disk.cut()
   await Promise.all(cluster.nodes.map((node) => node.kill()))

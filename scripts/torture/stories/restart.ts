@@ -20,7 +20,7 @@ const IN_FLIGHT = 20
 /** Before all are killed. */
 const WRITES_LEAST = 60
 
-export async function restart({ seconds, short, say }: StoryOptions): Promise<Verdict> {
+export async function restart({ seconds, short, random, say }: StoryOptions): Promise<Verdict> {
   const verdict = new Verdict()
   await using cluster = await Cluster.start({ args: ['--log-level', 'warn'] })
   await drains(cluster, verdict)
@@ -28,7 +28,7 @@ export async function restart({ seconds, short, say }: StoryOptions): Promise<Ve
   await newcomers(cluster, verdict)
   say('newcomers were turned away')
 
-  const client = new AuditedClient(cluster, new Audit(), verdict, 'torture')
+  const client = new AuditedClient(cluster, new Audit(), verdict, 'torture', random)
   const until_ = performance.now() + seconds * 1000
   do {
     const workload = new Workload(client, { clients: 1, paceMs: 5 })

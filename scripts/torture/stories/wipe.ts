@@ -18,11 +18,11 @@ const DATA_FACTOR = 1.2
 const BYTES_EACH = 64
 const FILL_WITHIN_MS = 180_000
 
-export async function wipe({ seconds, short, say }: StoryOptions): Promise<Verdict> {
+export async function wipe({ seconds, short, random, say }: StoryOptions): Promise<Verdict> {
   const verdict = new Verdict()
   await using cluster = await Cluster.start({ args: ['--log-level', 'warn', '--anti-entropy-interval-ms', '600s'] })
   say(`five nodes serve; data and logs in ${cluster.folder}`)
-  const client = new AuditedClient(cluster, new Audit(), verdict, 'torture')
+  const client = new AuditedClient(cluster, new Audit(), verdict, 'torture', random)
   await fillingCountsInNoRead(cluster, verdict)
   say('an empty home has made no "not found"')
   await preload(client, short ? 400 : 5000)
@@ -183,11 +183,11 @@ async function judgeTraffic(client: AuditedClient, node: NodeProcess, when: stri
 /** Strict reads of what was loaded, through one node, for as long as it is asked to; the audit log judges each. */
 async function readThrough(client: AuditedClient, node: NodeProcess, signal: AbortSignal): Promise<void> {
   const loaded = client.audit.keys.filter((key) => key.startsWith('loaded-'))
+  const random = client.random.fork(`reads through ${node.name}`)
   while (!signal.aborted) {
     await delay(5)
     if (!node.running || !node.saidReady) continue
-    const key = loaded[Math.floor(Math.random() * loaded.length)] as string
-    const read = await client.read(key, { node })
+    const read = await client.read(random.pick(loaded), { node })
     if (read !== null) client.verdict.count(`reads through ${node.name}`)
   }
 }
