@@ -61,18 +61,20 @@ test('where both have collected a write, and the tag is known to one of them onl
   expect(view?.deadTags).toEqual([tag])
 })
 
-test('what a home has lost it refuses as old, but makes no tag dead: twins of it live elsewhere', async () => {
+test('what a home has lost it refuses as old, but makes no tag dead and no stub: it lives elsewhere', async () => {
   const [home] = await memoryHomes(['x', 'y', 'z'])
   const key = keyIn(home!.directory, 1)
   // Both attempts came, and the record was lost from memory; a read that found them elsewhere writes them back.
   home!.replica.joinClock(key.partition, DotSet.of(d0, d1))
   const tag = { id: '7777777777777777', fingerprint: '11111111', basis: 0, replaces: false }
   const versions = [d0, d1].map((dot) => ({ ...version(dot, 'value'), tag }))
-  const view = { versions, seen: DotSet.of(d0, d1), deadTags: [] }
+  const older = { ...tag, id: '8888888888888888', dot: { life: A, counter: 7 }, stamp: hybridFromMs(NOW_MS) }
+  const view = { versions, seen: DotSet.of(d0, d1, older.dot), deadTags: [older] }
   const options = { intent: 'repair', conflict: 'siblings', durable: false, tellContext: true } as const
   expect(await home!.replica.write(key, view, options)).toMatchObject({ stored: false, refused: [d0, d1] })
   expect(await home!.replica.look(key, false)).toEqual({ view: null, filling: false })
+  expect(home!.replica.mergeExchanged(key, view, view.seen, 'siblings').changed).toBe(false)
   // Then a hash tree tells it from a deletion.
-  expect(home!.replica.settle(key, view, DotSet.of(d0, d1), 'siblings', false)).toBe(true)
+  expect(home!.replica.settle(key, view, view.seen, 'siblings', false)).toBe(true)
   expect(await home!.texts(key)).toEqual(['value', 'value'])
 })

@@ -142,8 +142,9 @@ export function mergeAny(
     : view.seen
   const tags = { mine: mine.deadTags, theirs: view.deadTags }
   // What was superseded here within a tag's window has left its dead tag in the record. Where there is none, what the clock covers is old,
-  // or the record was lost: the clock's word is taken for this copy, but no tag may carry it to the others.
+  // or the record was lost: the clock's word is taken for this copy, but no dead tag and no stub may carry it to the others.
   const arriving = record === undefined ? view.versions.filter(({ dot }) => !clock.has(dot)) : view.versions
+  if (arriving.length === 0 && view.versions.length > 0) return refusedAll(view)
   const { versions, deadTags } = meet(mine.versions, mineKnows, arriving, theirsKnow, tags, conflict)
 
   const received: Dot[] = []
@@ -159,6 +160,10 @@ export function mergeAny(
   const next: KeyRecord = { versions, past, span: spanAfter(mine, view.seen, versions), deadTags }
   const kept = isVacant(next) ? null : next
   return { record: kept, received, stored, refused, changed: received.length > 0 || !sameRecord(record, kept) }
+}
+
+function refusedAll({ versions }: View): Merged {
+  return { record: null, received: [], stored: false, refused: versions.map(({ dot }) => dot), changed: false }
 }
 
 /** (past ∪ seen) ∖ K, where K has what is received with this merge. */

@@ -1,7 +1,9 @@
 // What destroys copies: a wiped disk, damage at rest, a record gone from memory, a disk from the past. How much may be lost at a time is
 // `losses.ts`. Invariant: whatever is destroyed is noted there first, or at once, and damage that a node overlooks is told.
 
-import { decodeRecord } from '../../core/causality/record.ts'
+import { DotSet } from '../../core/causality/dot-set.ts'
+import { decodeRecord, type KeyRecord } from '../../core/causality/record.ts'
+import { sameDeadTags } from '../../core/causality/view.ts'
 import { MapMemtable } from '../../storage/memtable.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { KeyHistory } from '../history.ts'
@@ -55,7 +57,10 @@ export class DestructiveKinds {
     if (after.recovery.damaged.length === 0 && !after.recovery.isNew) this.#expectAll(host, before, after)
   }
 
-  /** One record vanishes from one home's memory, and the tree with it: only a comparison of trees can find that. */
+  /**
+   * One record vanishes from one home's memory, and the tree with it: only a comparison of trees can find that. While all homes say the
+   * same of the key: what comes to it afterwards makes a new record there, which nothing tells from one that has superseded the rest.
+   */
   async loseRecord(): Promise<void> {
     const { world, time, random, losses } = this.#means
     const { cluster, history, plan } = world
@@ -135,13 +140,22 @@ export class DestructiveKinds {
     if (key.suspended || key.settings.durability === 'memory' || cluster.serving.length < cluster.hosts.length)
       return false
     if (cluster.hosts.some(({ node }) => (node?.rooms?.storage.hints.get(key).length ?? 0) > 0)) return false
-    const homes = homesOf(cluster, key)
-    return homes.length > 1 && homes.every((home) => this.#holdsOnlyLasting(home, key))
+    const records = homesOf(cluster, key).map((home) => {
+      const storage = cluster.host(home).node?.rooms?.storage
+      return (storage && recordAt(storage, key)) ?? null
+    })
+    const [first] = records
+    return (
+      records.length > 1 && !!first && records.every((record) => record && holdsLasting(record) && agree(record, first))
+    )
   }
+}
 
-  #holdsOnlyLasting(home: string, key: KeyHistory): boolean {
-    const storage = this.#means.world.cluster.host(home).node?.rooms?.storage
-    const versions = (storage && recordAt(storage, key)?.versions) ?? []
-    return versions.length > 0 && versions.every((version) => version.content !== null && version.deadlineMs === null)
-  }
+function holdsLasting({ versions }: KeyRecord): boolean {
+  return versions.length > 0 && versions.every((version) => version.content !== null && version.deadlineMs === null)
+}
+
+function agree(a: KeyRecord, b: KeyRecord): boolean {
+  const dots = ({ versions }: KeyRecord): DotSet => DotSet.of(...versions.map(({ dot }) => dot))
+  return dots(a).equals(dots(b)) && sameDeadTags(a.deadTags, b.deadTags)
 }
