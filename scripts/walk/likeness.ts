@@ -17,7 +17,7 @@ const KINDS: readonly Kind[] = [
   { pattern: /(?<=pid=|kill -9 )\d+/, rule: 'name' },
   { pattern: /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/, rule: 'name' }, // a storage or a cluster
   { pattern: /\b[0-9a-f]{16}\b/, rule: 'name' }, // a life, an entity tag, a hash
-  { pattern: /\bA[w-z0-9_-][A-Za-z0-9_-]{26,}/, rule: 'latest' }, // a context: it begins with its format's number, 3
+  { pattern: /(?<=[Qq]uorate-[Cc]ontext: |"context":")[\w-]+/, rule: 'latest' },
   { pattern: /\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT\b/, rule: 'any' },
   { pattern: /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/, rule: 'any' },
   { pattern: /(?<="(?:oldestMs|bytes|lastHeartbeatMs)":)\d+/, rule: 'any' },

@@ -1,5 +1,5 @@
 // Plays the walk of a Markdown file against a fresh cluster and compares every answer with what the file says. Decides when an answer
-// may be late: after a `sleep` (which is never slept) or a `kill`, the next command is repeated until it prints what it should.
+// may be late: after a `sleep` (which is slept only to rewrite the file) or a `kill`, the next command is repeated until it prints what it should.
 // Invariant: a command that writes is run once.
 
 import { setTimeout as pause } from 'node:timers/promises'
@@ -17,6 +17,7 @@ export interface Played {
 }
 
 const PATIENCE_MS = 20_000
+const SLEEP = /^sleep (\d+)$/
 const WAITS = /^(?:sleep|kill) /
 const WRITES = /-X (?:PUT|POST|DELETE)/
 
@@ -28,7 +29,10 @@ export async function play(markdown: string, throughout = false): Promise<readon
   try {
     let patient = false
     for (const step of stepsOf(markdown)) {
-      const outcome = step.command.startsWith('sleep ')
+      const sleep = SLEEP.exec(step.command)
+      // To be rewritten, a late answer has nothing to be compared with.
+      if (sleep && throughout) await pause(Number(sleep[1]) * 1000 + 500)
+      const outcome = sleep
         ? { step, command: step.command, printed: [], difference: null }
         : await once(stage, likeness, step, patient && !WRITES.test(step.command), throughout)
       played.push(outcome)
@@ -43,7 +47,7 @@ export async function play(markdown: string, throughout = false): Promise<readon
 
 async function once(stage: Stage, likeness: Likeness, step: Step, patient: boolean, learn: boolean): Promise<Played> {
   const command = likeness.inThisRun(step.command)
-  // To be rewritten, a late answer has nothing to be compared with: it is given the time that a reader would take.
+  // The time that a reader would take.
   if (learn && patient) await pause(3000)
   const giveUpAt = performance.now() + PATIENCE_MS
   for (;;) {

@@ -18,6 +18,21 @@ describe('the walk in README.md', () => {
     expect(differing.map(({ step, difference }) => `line ${step.line}: ${step.command}\n${difference}`)).toEqual([])
     expect(played).toHaveLength(steps.length)
   })
+
+  // What it prints is recorded, so a cluster that did wrong would be recorded as well: this is what the text around it says.
+  it('tells the story that it is there for', () => {
+    const steps = stepsOf(README)
+    const statusOf = (command: RegExp): string[] =>
+      steps.filter((step) => command.test(step.command)).map(({ expected: [line = ''] }) => line.split(' ')[1] ?? line)
+    expect(statusOf(/-i.* -X PUT .*carts\/alice.*'(?:milk|bread)'/)).toEqual(['201', '204'])
+    expect(statusOf(/-i http.*carts\/alice$/)).toEqual(['300', '200', '404'])
+    expect(statusOf(/Quorate-Context/)).toEqual(['204'])
+    expect(statusOf(/-X DELETE/)).toEqual(['204'])
+    const afterSleep = steps[steps.findIndex(({ command }) => command.startsWith('sleep ')) + 1]
+    expect(afterSleep?.expected.join('\n')).toContain('"status":404')
+    expect(statusOf(/Quorate-W: all/)).toEqual(['201'])
+    expect(statusOf(/Quorate-Sloppy: \?0/)).toEqual(['503'])
+  })
 })
 
 describe('a transcript', () => {
