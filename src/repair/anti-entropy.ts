@@ -116,9 +116,9 @@ export class AntiEntropy {
       reported.retract(partition, peer)
       if (!filling) return 0
       this.#note(peer, partition, 'filling')
-      if (!this.#nobodyIsComplete(partition)) return 0
+      // Also beside complete peers: what it took while it was filling may be here and there alone.
       const taken = await this.#takeViews(peer, partition, mine, first)
-      this.#note(peer, partition, 'taken')
+      if (this.#nobodyIsComplete(partition)) this.#note(peer, partition, 'taken')
       return taken
     }
     const theirs = decodeDotSet(first.clock)
@@ -246,14 +246,18 @@ export class AntiEntropy {
     const directory = this.#directory()
     const peers = directory.ring.members.filter((member) => member !== directory.self)
     if (!peers.every((peer) => this.#comparedInFill.get(peer) === directory.storageOf(peer))) return
-    const inUse = new Set([...this.#fillStatus.keys(), ...this.#parts.storage.partitions()])
-    const open = [...inUse].some(
-      (partition) =>
-        directory.ring.isHome(partition, directory.self) &&
-        filling.isFilling(partition) &&
-        this.#others(partition).length > 0,
-    )
-    if (!open) await filling.finish()
+    if (this.openPartitions === 0) await filling.finish()
+  }
+
+  /** How many of this node's partitions somebody is known to hold something of, and are not complete here. */
+  get openPartitions(): number {
+    const { filling, storage } = this.#parts
+    if (!filling.isActive) return 0
+    const { ring, self } = this.#directory()
+    const inUse = new Set([...this.#fillStatus.keys(), ...storage.partitions()])
+    return [...inUse].filter(
+      (partition) => ring.isHome(partition, self) && filling.isFilling(partition) && this.#others(partition).length > 0,
+    ).length
   }
 
   // ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -83,3 +83,37 @@ describe('lost disks', () => {
     }
   })
 })
+
+// One home is being filled; a write is acknowledged by it and by a second home; the second home's disk is lost. The third was away.
+// The filling one has the write. Whoever takes the second one's place must ask it.
+test.each(['a', 'b', 'c'])(
+  'one lost disk does not take a write that a filling home has from a strict read (%s)',
+  async (seed) => {
+    const story = await Story.begin({
+      seed,
+      healing: { antiEntropy: true, handoff: true, readRepair: true, readAllRate: 0 },
+    })
+    const { r0, r1, r2 } = story
+    await story.cutOff(r0)
+    await story.kill(r1)
+    r1.disk.wipe()
+    await story.restartAlone(r1)
+    const put = await story.put(r2, 'u', { sloppy: false, w: 2 })
+    expect(put).toMatchObject({ type: 'stored', receipt: { guarantee: 'strict', hinted: 0 } })
+    await story.until(() => story.cluster.hosts.every((h) => h === r0 || story.hints(h) <= 1))
+    await story.kill(r2)
+    r2.disk.wipe()
+    await story.restartAlone(r2)
+    await story.cluster.time.runFor(2000)
+    expect(r2.node?.rooms?.filling.isActive).toBe(true)
+    story.cluster.network.healAll()
+    let bad = ''
+    await story.until(() => r2.node?.rooms?.filling.isActive === false)
+    for (let i = 0; i < 40; i++) {
+      const got = await story.get(r2, { sloppy: false, r: 2 })
+      if (got.type === 'not-found') bad += `${i}:${got.receipt.guarantee} `
+      await story.cluster.time.runFor(20)
+    }
+    expect(bad).toBe('')
+  },
+)
