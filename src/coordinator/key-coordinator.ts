@@ -7,7 +7,7 @@ import { sameDot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { type Content, isLive, type Mark, type Tag, type Version } from '../core/causality/version.ts'
-import { writeView } from '../core/causality/view.ts'
+import { areTwins, writeView } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import type { Written } from '../replica/replica.ts'
@@ -38,7 +38,7 @@ import type {
   PutOutcome,
   Receipt,
 } from './operations.ts'
-import { type Plan, planFor } from './plan.ts'
+import { type Plan, planAgain, planFor } from './plan.ts'
 import { type Attempt, type Base, readBase, type Started } from './put-base.ts'
 import { Reach } from './reach.ts'
 import { read, type ReadingParts } from './reading.ts'
@@ -73,8 +73,15 @@ export class KeyCoordinator {
     const start = this.#startRead(options)
     const started = start instanceof Promise ? await start : start
     if ('type' in started) return started
-    const { plan, explanation } = started
-    const result = await read(this.#parts, plan, options.context?.seen ?? null, explanation)
+    const { explanation } = started
+    let { plan } = started
+    let result = await read(this.#parts, plan, options.context?.seen ?? null, explanation)
+    for (let round = 1; round < ROUNDS_MAX; round++) {
+      const again = planAgain(plan, this.#parts.directory())
+      if (again === plan) break
+      plan = again
+      result = await read(this.#parts, plan, options.context?.seen ?? null, explanation)
+    }
     if (result.type !== 'read') return result
     const receipt = readReceipt(plan, result)
     const versions = shown(result)
@@ -133,7 +140,9 @@ export class KeyCoordinator {
     const given =
       options.context === undefined || options.context === 'latest' || options.precondition ? null : options.context
     const context = given ?? contextOf(found.view)
-    const superseded = versions.filter((version) => context.seen.has(version.dot)).length
+    // One shown version stands for its twins, and the client may have been told of any of them.
+    const gone = found.view.versions.filter(({ dot }) => context.seen.has(dot))
+    const superseded = versions.filter((shown) => gone.some((v) => v === shown || areTwins(v, shown))).length
     // Nothing there to supersede, and nothing in the context that this read does not know: nothing to write.
     if (superseded === 0 && context.seen.isSubsetOf(found.view.seen)) {
       const receipt = { ...readReceipt(plan, found), superseded: 0 }
@@ -146,12 +155,12 @@ export class KeyCoordinator {
       }
     }
     const write = this.#mint(plan, null, context, null, undefined)
-    const result = await this.#round(started, write)
+    const { result, judgedBy } = await this.#round(started, write)
     const told = {
-      receipt: { ...writeReceipt(plan, result), superseded },
+      receipt: { ...writeReceipt(judgedBy, result), superseded },
       ...(explanation && { explain: explanation.entries }),
     }
-    if (result.verdict.state === 'lost') return lost(plan, result, told)
+    if (result.verdict.state === 'lost') return lost(judgedBy, result, told)
     return {
       type: 'deleted',
       version: write.version.dot,
@@ -223,9 +232,9 @@ export class KeyCoordinator {
   }
 
   async #stored(started: Started, options: PutOptions, attempt: Attempt, context: CausalContext): Promise<PutOutcome> {
-    const { plan, explanation } = started
+    const { explanation } = started
     const { version } = attempt
-    const result = await this.#round(started, attempt)
+    const { result, judgedBy: plan } = await this.#round(started, attempt)
     const receipt = writeReceipt(plan, result)
     const told = explanation ? { receipt, explain: explanation.entries } : { receipt }
     // Of a retry the first attempt is somewhere, whoever refuses it now.
@@ -268,7 +277,10 @@ export class KeyCoordinator {
     }
   }
 
-  async #round({ plan, explanation }: Started, attempt: Attempt): Promise<WriteRoundResult> {
+  /** `judgedBy`: the plan that the verdict is of. */
+  async #round(started: Started, attempt: Attempt): Promise<{ result: WriteRoundResult; judgedBy: Plan }> {
+    const { explanation } = started
+    let { plan } = started
     const { underWay, hedgeMs, clock, onEverywhere } = this.#parts
     const write = {
       name: plan.name,
@@ -280,16 +292,9 @@ export class KeyCoordinator {
     if (reached) await reached
     // Too few in reach even now: better said at once, with nothing sent, than left half done.
     const hopeless = reached !== undefined && !this.#reach.isEnough(plan, plan.w)
-    const terms = {
-      homes: plan.homes,
-      fallbacks: plan.fallbacks,
-      required: plan.w,
-      sloppy: plan.sloppy,
-      deadlineAt: plan.deadlineAt,
-      hedgeMs,
-      nothingToSend: hopeless,
-    }
     for (let round = 1; ; round++) {
+      const { homes, fallbacks, w: required, sloppy, deadlineAt } = plan
+      const terms = { homes, fallbacks, required, sloppy, deadlineAt, hedgeMs, nothingToSend: hopeless }
       const digest = this.#parts.directory()?.membersDigest
       let answeredAt: number | null = null
       const goesOn = underWay()
@@ -299,18 +304,21 @@ export class KeyCoordinator {
       }
       const result = await writeRound(this.#parts, write, terms, explanation, settled)
       answeredAt = clock.monotonic()
-      // A storage was replaced meanwhile: what its predecessor acknowledged is gone with it. Every replica is asked again; those that
-      // hold the write say so at no cost.
-      const isCurrent = digest === this.#parts.directory()?.membersDigest
+      // A storage was replaced meanwhile: what its predecessor acknowledged is gone with it. Or the bucket has other settings than this
+      // node knew: W may be another. Every replica is asked again; those that hold the write say so at no cost.
+      const again = planAgain(plan, this.#parts.directory())
+      const isCurrent = digest === this.#parts.directory()?.membersDigest && again === plan
+      const judgedBy = plan
+      plan = again
       if (round === 1 && (isCurrent || result.verdict.state === 'lost')) {
         const { verdict } = result
         if (attempt.intent === 'client' && verdict.state === 'lost' && verdict.outcome === 'not-applied')
           this.#parts.mint.burn(plan.name.partition, attempt.version.dot)
-        return result
+        return { result, judgedBy }
       }
-      if (isCurrent && result.verdict.state === 'met') return result
+      if (isCurrent && result.verdict.state === 'met') return { result, judgedBy }
       if (result.verdict.state === 'lost' || round === ROUNDS_MAX)
-        return { ...result, verdict: unknown(result.verdict) }
+        return { result: { ...result, verdict: unknown(result.verdict) }, judgedBy }
     }
   }
 }

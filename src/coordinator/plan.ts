@@ -2,14 +2,16 @@
 // Computed once, at the start, from the directory; pure but for the deadline's "now", which is passed in.
 
 import type { Level, BucketSettings } from '../core/membership/bucket-settings.ts'
-import type { Directory } from '../core/membership/directory.ts'
+import { type Directory, UNSETTLED } from '../core/membership/directory.ts'
 import { quorumInForce, resolveQuorum } from '../core/quorum/level.ts'
 import type { KeyName } from '../replica/replica.ts'
 import type { KeyOptions, Receipt } from './operations.ts'
 
 export interface Plan {
   readonly name: KeyName
+  readonly options: KeyOptions
   readonly settings: BucketSettings
+  readonly settingsVersion: number
   readonly self: string
   readonly ringVersion: number
   /** N in force. */
@@ -34,7 +36,7 @@ export function planFor(
   monotonicNow: number,
 ): Plan | { readonly badQuorum: string; readonly receipt: Receipt } {
   const { ring, self } = directory
-  const { settings } = directory.settingsOf(options.bucket)
+  const { settings, version: settingsVersion } = directory.settingsOf(options.bucket)
   const partition = ring.partitionIdOf(options.bucket, options.key, settings.n)
   const homes = ring.homes(partition)
   const n = homes.length
@@ -60,7 +62,9 @@ export function planFor(
   }
   return {
     name: { partition, bucket: options.bucket, key: options.key },
+    options,
     settings,
+    settingsVersion,
     self,
     ringVersion: ring.version,
     n,
@@ -73,6 +77,17 @@ export function planFor(
     sloppy: options.sloppy ?? settings.sloppy,
     deadlineAt: monotonicNow + options.timeoutMs,
   }
+}
+
+/**
+ * The same request under the settings of now; the same plan while they are the same. This node may have heard of a change only when others
+ * refused what it asked on the old ones: what was then asked anew must be judged anew.
+ */
+export function planAgain(plan: Plan, directory: Directory | null): Plan {
+  const version = directory?.settingsOf(plan.name.bucket).version ?? UNSETTLED
+  if (!directory || version === UNSETTLED || version === plan.settingsVersion) return plan
+  const again = planFor(directory, plan.options, plan.deadlineAt - plan.options.timeoutMs)
+  return 'badQuorum' in again ? plan : again
 }
 
 export function receiptOf(

@@ -2,7 +2,7 @@
 // It never mints a dot, never talks to peers, and does not know who asks. Invariants: a change is one log entry (record and clock
 // together); nothing is acknowledged or told before the bytes that it rests on are as durable as its bucket promises.
 
-import type { Dot } from '../core/causality/dot.ts'
+import { type Dot, sameDot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { type HybridClock, msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import {
@@ -328,10 +328,11 @@ export class Replica {
 
 const NO_VERSIONS: readonly Version[] = []
 
-/** Whether a client would have seen something here that is no other attempt of the same write. */
+/** Whether a client would have seen something here that is neither this write nor another attempt of it. */
 function holdsLiveBeside(before: KeyRecord, view: View, nowMs: number): boolean {
   for (const version of before.versions) {
-    if (isLive(version, nowMs) && !view.versions.some((other) => areTwins(version, other))) return true
+    if (!isLive(version, nowMs)) continue
+    if (!view.versions.some((other) => sameDot(version.dot, other.dot) || areTwins(version, other))) return true
   }
   return false
 }

@@ -1,10 +1,11 @@
 // One Idempotency-Key is one write: at once through many nodes, across a partition, with a coordinator that dies, and again much later.
 
 import { describe, expect, test } from 'vitest'
+import { compareDots } from '../../../src/core/causality/dot.ts'
 import { EMPTY_CONTEXT } from '../../../src/core/causality/context-token.ts'
 import { IDEMPOTENCY_WINDOW_MS } from '../../../src/core/causality/view.ts'
 import type { Host } from '../../../src/simulator/simulated-cluster.ts'
-import { KEY, Story } from './story.ts'
+import { KEY, nodeOf, Story } from './story.ts'
 
 describe('one write', () => {
   test('through five nodes across a partition with the first coordinator killed, and again after an overwrite', async () => {
@@ -302,3 +303,40 @@ test('a precondition holds on the word of homes, not of a stand-in that knows no
   const outcome = await story.put(f, 'v3', { precondition: { type: 'match', etags: [etag] } })
   expect(outcome.type).toBe('quorum-not-met')
 })
+
+test('a new key is created (201), also where a read has brought it to a home before its write came', async () => {
+  const healing = { antiEntropy: false, handoff: false, readAllRate: 0 }
+  const story = await Story.begin({ healing })
+  const { r0, r1, r2, cluster } = story
+  cluster.network.setDelay(r0.name, r2.name, 200)
+  const pending = story.beginPut(r0, 'new', { w: 3, sloppy: false })
+  await cluster.time.runFor(50)
+  expect(await story.shows(r1, { r: 3 })).toEqual(['new'])
+  const outcome = await cluster.time.settle(pending)
+  expect(outcome).toMatchObject({ type: 'stored', created: true })
+})
+
+test.each(['least', 'greatest'])(
+  'a deletion under the context of an acknowledged attempt deletes it, also where it has a twin (%s)',
+  async (which) => {
+    const story = await Story.begin()
+    const { r0, r1, r2, f, last } = story
+    await story.cutOff(r0, last)
+    const options = { idempotencyKey: 'order 1' }
+    const one = await story.put(r0, 'paid', options)
+    const two = await story.put(r1, 'paid', options)
+    await story.reunite()
+    await story.untilNoHints()
+    await story.cluster.time.runFor(5000)
+    if (one.type !== 'stored' || two.type !== 'stored') throw new Error('stored')
+    expect(one.version).not.toEqual(two.version)
+    const [a, b] = [one, two].sort((x, y) => compareDots(x.version, y.version))
+    const { context } = which === 'least' ? a! : b!
+    const outcome = await story.cluster.time.settle(
+      nodeOf(f).coordinator.delete({ bucket: 'kitchen', key: KEY, timeoutMs: 4000, context }),
+    )
+    expect(outcome).toMatchObject({ type: 'deleted', receipt: { superseded: 1 } })
+    await story.cluster.time.runFor(5000)
+    expect(await story.shows(r2, { r: 3 })).toBeNull()
+  },
+)
