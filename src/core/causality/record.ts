@@ -143,9 +143,19 @@ export function mergeAny(
   const tags = { mine: mine.deadTags, theirs: view.deadTags }
   // What was superseded here within a tag's window has left its dead tag in the record. Where there is none, what the clock covers is old,
   // or the record was lost: the clock's word is taken for this copy, but no dead tag and no stub may carry it to the others.
-  const arriving = record === undefined ? view.versions.filter(({ dot }) => !clock.has(dot)) : view.versions
-  if (arriving.length === 0 && view.versions.length > 0) return refusedAll(view)
-  const { versions, deadTags } = meet(mine.versions, mineKnows, arriving, theirsKnow, tags, conflict)
+  const isOld = ({ dot }: Version): boolean => mineKnows.has(dot) && !holds(mine.versions, dot)
+  if (record === undefined && view.versions.length > 0 && view.versions.every(isOld)) return refusedAll(view)
+  let arriving = view.versions
+  let standing = mine.versions
+  if (record === undefined || conflict === 'lww') arriving = arriving.filter((version) => !isOld(version))
+  // In `lww` the stamp decides among what neither side is done with: that gave way to something greater, which may have been collected
+  // since, and then a smaller one that came later lives.
+  if (alsoSuperseded && conflict === 'lww')
+    standing = standing.filter(({ dot }) => !alsoSuperseded.has(dot) || holds(view.versions, dot))
+  const isStale = conflict === 'lww' && arriving.length === 0 && view.versions.length > 0
+  const { versions, deadTags } = isStale
+    ? { versions: standing, deadTags: uniteDeadTags(mine.deadTags, view.deadTags, view.versions) }
+    : meet(standing, mineKnows, arriving, theirsKnow, tags, conflict)
 
   const received: Dot[] = []
   const refused: Dot[] = []

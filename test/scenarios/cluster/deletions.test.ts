@@ -74,3 +74,28 @@ describe('deletions', () => {
     expect(expired).toBe(true)
   })
 })
+
+// Found by a review: an older write that came after the collection was beaten by the late copy, which every home knew for dead.
+test('lww: a late hint of what was deleted does not bring it back', async () => {
+  const story = await Story.begin({ nodes: 6, bucket: { conflict: 'lww' } })
+  const { r0, r1, r2, f } = story
+  const others = story.cluster.hosts.filter((h) => ![r0, r1, r2, f].includes(h))
+  const [g, h] = others
+  await story.cutOff(g!, h!)
+  await story.write(g!, 'w')
+  await story.kill(r2)
+  await story.write(f, 'v')
+  expect(story.hints(f)).toBeGreaterThan(0)
+  await story.kill(f)
+  await story.restartAlone(r2)
+  expect((await story.delete(r1)).type).toBe('deleted')
+  await story.until(() => [r0, r1, r2].every((x) => story.records(x) === 0))
+  expect(await story.shows(r0, { r: 3 })).toBeNull()
+  await story.reunite()
+  await story.until(() => story.hints(g!) + story.hints(h!) === 0)
+  await story.cluster.time.runFor(5000)
+  await story.restart(f)
+  await story.untilNoHints()
+  await story.cluster.time.runFor(60_000)
+  for (const home of [r0, r1, r2]) expect(await story.shows(home, { r: 3 })).toEqual(['w'])
+})
