@@ -171,12 +171,9 @@ export class Healer {
   }
 
   status(): RepairStatus {
-    const { storage, filling, links, options, collection, directory } = this.#parts
+    const { filling, links, options, antiEntropy, collection, directory } = this.#parts
     const now = options.clock.monotonic()
     const { ring, self } = directory()
-    const open = filling.isActive
-      ? storage.partitions().filter((partition) => ring.isHome(partition, self) && filling.isFilling(partition)).length
-      : 0
     const oldestAt = ring.members
       .filter((member) => member !== self)
       .map((member) => this.#peers.get(member)?.lastAt ?? this.#begunAt ?? now)
@@ -184,7 +181,8 @@ export class Healer {
     return {
       running: this.#round !== null,
       rounds: this.#rounds,
-      filling: filling.isActive ? Math.max(1, open) : 0,
+      // Before the first comparison nobody knows how many there are.
+      filling: filling.isActive ? Math.max(1, antiEntropy.openPartitions) : 0,
       comparisons: this.#comparisons,
       keysRepaired: this.#keysRepaired,
       bytesSent: healingBytes(links.counters.sent),

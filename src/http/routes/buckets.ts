@@ -98,7 +98,10 @@ export function bucketRoutes(app: FastifyInstance, node: NodeApi): void {
         },
       },
     },
-    (_request, reply) => sendJson(reply, { buckets: node.listBuckets() }),
+    (_request, reply) => {
+      requireReady(node)
+      return sendJson(reply, { buckets: node.listBuckets() })
+    },
   )
   app.get<BucketRoute>(
     '/v1/buckets/:bucket',
@@ -115,7 +118,11 @@ export function bucketRoutes(app: FastifyInstance, node: NodeApi): void {
         },
       },
     },
-    (request, reply) => sendJson(reply, node.getBucket(checkBucket(request.params.bucket)).settings),
+    (request, reply) => {
+      const bucket = checkBucket(request.params.bucket)
+      requireReady(node)
+      return sendJson(reply, node.getBucket(bucket).settings)
+    },
   )
   app.put<BucketRoute & { Body: Partial<BucketSettings> }>(
     '/v1/buckets/:bucket',
