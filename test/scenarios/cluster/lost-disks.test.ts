@@ -1,7 +1,7 @@
 // Disks that are wiped, damaged or replaced at the worst moment: what was acknowledged survives, and nobody counts who does not know.
 
 import { describe, expect, test } from 'vitest'
-import { Story } from './story.ts'
+import { nodeOf, Story } from './story.ts'
 
 describe('lost disks', () => {
   test('a repaired home keeps the siblings that it had', async () => {
@@ -117,3 +117,24 @@ test.each(['a', 'b', 'c'])(
     expect(bad).toBe('')
   },
 )
+
+test('how many partitions are still to be filled is told, and falls', async () => {
+  const story = await Story.begin()
+  const { r0, r1, cluster } = story
+  const keys = Array.from({ length: 60 }, (_, i) => `cup ${i}`)
+  for (const key of keys) await story.write(r0, key, {}, key)
+  await story.kill(r1)
+  r1.disk.wipe()
+  await story.restartAlone(r1)
+  cluster.network.healAll()
+  const told: number[] = []
+  await story.until(() => {
+    const { filling } = nodeOf(r1).repairStatus()
+    if (told.at(-1) !== filling) told.push(filling)
+    return filling === 0
+  })
+  // 1 as long as nobody was asked, then all of them, then fewer.
+  const fromMost = told.slice(told.indexOf(Math.max(...told)))
+  expect(fromMost[0]).toBeGreaterThan(1)
+  expect(fromMost).toEqual(fromMost.toSorted((a, b) => b - a))
+})
