@@ -54,6 +54,7 @@ export class BucketRegistry {
   #digest: string
   readonly #versions = new Map<string, { readonly settings: BucketSettings; readonly version: number }>()
   readonly #promises = new Map<string, { readonly until: number; readonly by: string }>()
+  #hasHeard = false
 
   constructor(parts: BucketRegistryParts) {
     this.#parts = parts
@@ -68,6 +69,11 @@ export class BucketRegistry {
 
   get configured(): BucketTable {
     return this.#table
+  }
+
+  /** Whether some peer has told its table since the start: what a new storage says of buckets before that are the defaults alone. */
+  get hasHeard(): boolean {
+    return this.#hasHeard
   }
 
   /** The settings in force, with a version that is equal on two nodes iff the settings are. */
@@ -196,6 +202,7 @@ export class BucketRegistry {
   }
 
   #merge(theirs: BucketTable): void {
+    this.#hasHeard = true
     const merged = mergeBucketTables(this.#table, theirs)
     const digest = digestOf(merged)
     if (digest === this.#digest) return

@@ -95,6 +95,7 @@ export class QuorateNode implements NodeApi {
       await membership.takePlace(clock.monotonic() - startedAt > 2 * timings.failureTimeoutMs)
     }
     await storage.synced(storage.lastLsn)
+    if (storage.recovery.isNew || storage.recovery.damaged.length > 0) await this.#hearOfBuckets(rooms)
     // An earlier life may have told times as far ahead as it took them over; by now this clock has passed them (causality: expiry).
     const settledAt = startedAt + TIME_AHEAD_BOUNDS * timings.clockBoundMs
     if (!storage.recovery.isNew && clock.monotonic() < settledAt) await sleep(clock, settledAt - clock.monotonic())
@@ -102,6 +103,18 @@ export class QuorateNode implements NodeApi {
     this.#state = 'serving'
     rooms.healer.begin(this.#background)
     logger.info({ filling: filling.isActive, keys: storage.memtable.totalKeys }, 'serving')
+  }
+
+  /** A storage that knows no bucket would serve all of them by the defaults. Where nobody answers in time, there is nobody to disagree with. */
+  async #hearOfBuckets({ buckets, corrector, links, membership }: Rooms): Promise<void> {
+    const { clock, timings, name } = this.#options
+    const until = clock.monotonic() + 2 * timings.failureTimeoutMs
+    const isAlone = (): boolean => membership.peers.every((member) => member.name === name)
+    while (!buckets.hasHeard && !isAlone() && clock.monotonic() < until) {
+      for (const { member } of links.status()) this.#background.own(corrector.exchange(member, 'settings', null))
+      await sleep(clock, timings.heartbeatMs / 20)
+      this.#mustGoOn()
+    }
   }
 
   /** Says that it is not ready any more; what is asked of it all the same is still carried out (a request of which half is there). */

@@ -50,6 +50,7 @@ export interface Rooms {
   readonly storage: Storage
   readonly membership: Membership
   readonly buckets: BucketRegistry
+  readonly corrector: Corrector
   readonly links: PeerLinks
   readonly filling: Filling
   readonly replica: Replica
@@ -337,6 +338,7 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
     storage,
     membership,
     buckets,
+    corrector,
     links,
     filling,
     replica,

@@ -46,3 +46,27 @@ test('a read that is made under the new settings of its bucket claims no more th
   const got = await story.get(f)
   expect([got.type, got.receipt.guarantee]).not.toEqual(['not-found', 'strict'])
 })
+
+// No settings change at all: a node whose disk was replaced serves only once it has heard of the buckets' settings.
+test('a node that has just been replaced keeps to W and TTL of a bucket', async () => {
+  const story = await Story.begin({ bucket: { sloppy: false, w: 'all', ttlSeconds: 1 } })
+  const { r2, r0, f, cluster } = story
+  await story.kill(f)
+  f.disk.wipe()
+  // What its peers say of settings comes a little after what they say of members.
+  for (const host of cluster.hosts) {
+    if (host === f) continue
+    cluster.network.setDelay(f.name, host.name, 150)
+    cluster.network.setDelay(host.name, f.name, 150)
+  }
+  cluster.start(f)
+  await story.until(() => f.serving)
+  cluster.crash(r2, 'reset', true)
+  const outcome = await story.put(f, 'v')
+  const { required } = outcome.receipt
+  await cluster.time.runFor(20_000)
+  await story.restart(r2)
+  const shown = await story.shows(r0, { r: 3 })
+  // One home is dead: W=all cannot be met; and what was stored has expired.
+  expect({ type: outcome.type, required, shown }).toEqual({ type: 'quorum-not-met', required: 3, shown: null })
+})
