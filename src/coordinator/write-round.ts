@@ -138,7 +138,9 @@ class WriteRound {
     this.#note({ type: 'sent', replica: member })
     const startedAt = explanation === null ? 0 : clock.monotonic()
     replicas.write(member, this.#write, hintFor, this.#terms.deadlineAt, (said) => {
-      explanation?.note(member, hintFor, explain(said), startedAt)
+      // Of a write the version that it is, where it was taken.
+      const isTaken = said.type === 'written' || said.type === 'hinted'
+      explanation?.note(member, hintFor, explain(said), startedAt, isTaken ? this.#write.view : null)
       this.#underWay--
       this.#take(member, hintFor, said)
       this.#conclude()
