@@ -192,8 +192,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'replica/replica.ts',
-        'const context = only && !filling && merged.record ?',
-        'const context = !filling && merged.record ?',
+        'const context = options.tellContext && only && !filling && merged.record ?',
+        'const context = options.tellContext && !filling && merged.record ?',
       ),
     ],
   },
