@@ -1,6 +1,6 @@
 // Plays the walk of a Markdown file against a fresh cluster and compares every answer with what the file says. Decides when an answer
-// may be late: after a `sleep` (which is slept only to rewrite the file) or a `kill`, the next command is repeated until it prints what it should.
-// Invariant: a command that writes is run once.
+// may be late: after a `sleep` (which is slept only to rewrite the file) or a `kill`, the next command is repeated until it prints what it
+// should. Invariant: a command that writes is run once.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { Likeness } from './likeness.ts'
@@ -47,7 +47,7 @@ export async function play(markdown: string, throughout = false): Promise<readon
 
 async function once(stage: Stage, likeness: Likeness, step: Step, patient: boolean, learn: boolean): Promise<Played> {
   const command = likeness.inThisRun(step.command)
-  // The time that a reader would take.
+  // To be rewritten, it is given the time that a reader would take.
   if (learn && patient) await pause(3000)
   const giveUpAt = performance.now() + PATIENCE_MS
   for (;;) {

@@ -75,12 +75,12 @@ export class KeyCoordinator {
     if ('type' in started) return started
     const { explanation } = started
     let { plan } = started
-    let result = await read(this.#parts, plan, options.context?.seen ?? null, explanation)
-    for (let round = 1; round < ROUNDS_MAX; round++) {
-      const again = planAgain(plan, this.#parts.directory())
-      if (again === plan) break
-      plan = again
+    let result: Awaited<ReturnType<typeof read>>
+    for (let round = 1; ; round++) {
       result = await read(this.#parts, plan, options.context?.seen ?? null, explanation)
+      const again = planAgain(plan, this.#parts.directory())
+      if (again === plan || round === ROUNDS_MAX) break
+      plan = again
     }
     if (result.type !== 'read') return result
     const receipt = readReceipt(plan, result)

@@ -105,7 +105,7 @@ export class QuorateNode implements NodeApi {
     logger.info({ filling: filling.isActive, keys: storage.memtable.totalKeys }, 'serving')
   }
 
-  /** A storage that knows no bucket would serve all of them by the defaults. Where nobody answers in time, there is nobody to disagree with. */
+  /** A storage that knows no bucket would serve all by the defaults. Where nobody answers in time, there is nobody to disagree with. */
   async #hearOfBuckets({ buckets, corrector, links, membership }: Rooms): Promise<void> {
     const { clock, timings, name } = this.#options
     const until = clock.monotonic() + 2 * timings.failureTimeoutMs

@@ -56,7 +56,7 @@ export class ReplicaService {
     name: KeyName,
     view: View,
     basis: Basis,
-    { intent, durable }: Omit<WriteOptions, 'conflict' | 'tellContext'>,
+    { intent, durable }: Pick<WriteOptions, 'intent' | 'durable'>,
   ): WriteResult | Promise<WriteResult> {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted
@@ -77,7 +77,7 @@ export class ReplicaService {
     view: View,
     basis: Basis,
     target: string,
-    { intent, durable }: Omit<WriteOptions, 'conflict' | 'tellContext'>,
+    { intent, durable }: Pick<WriteOptions, 'intent' | 'durable'>,
   ): Promise<HintResult> {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted
