@@ -170,7 +170,7 @@ export class BucketRegistry {
     for (const name of [...this.#promises.keys()]) this.#promiseOf(name)
     const promise = this.#promiseOf(bucket)
     if (promise && promise.by !== from) return OTHERWISE
-    if (storage.memtable.countBucket(bucket) > 0 || storage.hints.holdsBucket(bucket)) return HOLDS_KEYS
+    if (storage.memtable.usageOf(bucket).keys > 0 || storage.hints.holdsBucket(bucket)) return HOLDS_KEYS
     this.#promises.set(bucket, { until: clock.monotonic() + PROMISE_MS, by: from })
     return GRANTED
   }

@@ -97,6 +97,19 @@ export class ByteWriter {
     this.#buffer[this.#length++] = rest
   }
 
+  /** An unsigned integer up to 2^53 − 1 in so many bytes, little-endian. Throws `RangeError` where it does not fit. */
+  fixed(value: number, length: number): void {
+    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`not a counting number: ${value}`)
+    this.#room(length)
+    let rest = value
+    for (let i = 0; i < length; i++) {
+      const high = Math.floor(rest / 0x100)
+      this.#buffer[this.#length++] = rest - high * 0x100
+      rest = high
+    }
+    if (rest > 0) throw new RangeError(`${value} does not fit in ${length} bytes`)
+  }
+
   raw(bytes: Uint8Array): void {
     this.#room(bytes.length)
     this.#buffer.set(bytes, this.#length)
@@ -211,6 +224,16 @@ export class ByteReader {
       scale *= 0x80
     }
     throw new MalformedBytes('varint too long')
+  }
+
+  /** What `ByteWriter.fixed` wrote. */
+  fixed(length: number): number {
+    if (this.remaining < length) throw new MalformedBytes('truncated')
+    let value = 0
+    for (let i = length - 1; i >= 0; i--) value = value * 0x100 + (this.#buffer[this.#position + i] as number)
+    if (!Number.isSafeInteger(value)) throw new MalformedBytes('number too large')
+    this.#position += length
+    return value
   }
 
   /** A varint that counts things of at least `unitBytes` each: never more than what is left could hold. */

@@ -26,8 +26,8 @@ export function hash64(text: string, seed = 0n): Hash64 {
 }
 
 /** XXH64 of bytes. */
-export function hash64OfBytes(bytes: Uint8Array): Hash64 {
-  halves.setBigUint64(0, h64Raw(bytes))
+export function hash64OfBytes(bytes: Uint8Array, seed = 0n): Hash64 {
+  halves.setBigUint64(0, h64Raw(bytes, seed))
   return { hi: halves.getUint32(0), lo: halves.getUint32(4) }
 }
 

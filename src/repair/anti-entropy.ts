@@ -185,7 +185,7 @@ export class AntiEntropy {
     }
     const leaves = new Set(step.leaves)
     const turns = new Turns(this.#parts.clock)
-    for (const entry of [...storage.memtable.scan(partition, null)]) {
+    for (const entry of storage.memtable.scan(partition, null)) {
       if (turns.isOver(WORK.record)) await turns.next()
       if (!leaves.has(indexes.leafOf(entry.hash)) || sent.has(nameOf(entry.bucket, entry.key))) continue
       const name = { partition, bucket: entry.bucket, key: entry.key }

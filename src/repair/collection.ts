@@ -55,7 +55,7 @@ export class Collection {
     if (settled?.state === state && settled.againAtMs >= spentBeforeMs) return
     let isSettled = true
     let againAtMs = Infinity
-    for (const entry of storage.memtable.each(partition)) {
+    for (const entry of storage.memtable.scan(partition, null)) {
       // A home may have become filling, or its storage another, while this pass slept: what was proof is none now.
       const tended = replica.tend(entry, partition, stable, spentBeforeMs, nowMs - IDEMPOTENCY_WINDOW_MS)
       this.#collected += tended.collected

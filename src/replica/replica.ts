@@ -159,7 +159,8 @@ export class Replica {
 
   /** What this replica knows of a key, once that is synced (a crash must not take back what was told). */
   look(name: KeyName, durable: boolean): Look | Promise<Look> {
-    const entry = this.#entry(name)
+    // A copy: values travel on while others are written.
+    const entry = this.#storage.memtable.get(name.partition, name.bucket, name.key)
     const filling = this.isFilling(name.partition)
     if (!entry) return { view: null, filling }
     // The view is taken first and told later: it can only have become older.
@@ -279,7 +280,7 @@ export class Replica {
     for (const partition of this.#storage.partitions()) {
       const clock = this.#storage.clockOf(partition).clone()
       const kept = DotSet.empty()
-      for (const entry of [...this.#storage.memtable.scan(partition, null)]) {
+      for (const entry of this.#storage.memtable.scan(partition, null)) {
         const record = unstrip(decodeRecord(entry.bytes), clock)
         for (const { dot } of record.versions) kept.add(dot)
         this.#storage.putRecord(partition, entry.bucket, entry.key, isVacant(record) ? null : encodeRecord(record), [])
@@ -291,8 +292,9 @@ export class Replica {
     await this.#storage.quarantineDone()
   }
 
+  /** Its bytes are good until the next change. */
   #entry(name: KeyName): MemtableEntry | undefined {
-    return this.#storage.memtable.get(name.partition, name.bucket, name.key)
+    return this.#storage.memtable.peek(name.partition, name.bucket, name.key)
   }
 
   #nowMs(): number {

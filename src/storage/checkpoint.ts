@@ -107,7 +107,7 @@ function* entriesOf(state: StorageState): Iterable<Step> {
   for (const [name, bytes] of state.catalog)
     yield { of: 'catalog', encode: (sink) => encodeCatalogEntry(sink, name, bytes) }
   for (const partition of state.partitions()) {
-    for (const { bucket, key, bytes } of state.memtable.each(partition)) {
+    for (const { bucket, key, bytes } of state.memtable.scan(partition, null)) {
       yield { of: 'records', encode: (sink) => encodeRecordEntry(sink, partition, bucket, key, bytes, []) }
     }
     // After its records: the clock then covers every dot that is among them.

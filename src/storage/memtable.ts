@@ -1,11 +1,28 @@
-// All records of this node in memory, by (partition, bucket, key). Knows bytes and where they belong, nothing of their meaning or of disks.
-// Invariant: an entry that was handed out never changes; a scan is in (hash, key, bucket) order whatever happens between its steps.
+// All records of this node in memory, by (partition, bucket, key): bytes in an arena outside the JavaScript heap, and an index for each
+// partition; no object for an entry. Knows bytes and where they belong, nothing of their meaning or of disks.
+// Invariant: every live item has one index entry, which names it; a scan is in (hash, key, bucket) order whatever happens between its steps.
 
 import { compareHash64 } from '../core/hash64.ts'
 import { compareText } from '../core/membership/identity.ts'
-import { type KeyHash, keyHash } from '../core/ring/key-hash.ts'
+import { type KeyHash, keyHash, keyHashOfBytes } from '../core/ring/key-hash.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
+import { Arena, type Ref } from './arena.ts'
+import { BucketTable } from './bucket-table.ts'
 import type { Lsn } from './entries.ts'
+import type { IndexPage } from './index-page.ts'
+import {
+  bytesOfKey,
+  isKey,
+  itemBytes,
+  type ItemHead,
+  type KeyText,
+  readHead,
+  readLsn,
+  sizeAt,
+  writeHead,
+  writeKey,
+} from './item.ts'
+import { PartitionTable } from './partition-table.ts'
 
 export interface ScanPosition {
   readonly hash: KeyHash
@@ -20,194 +37,177 @@ export interface MemtableEntry extends ScanPosition {
   readonly lsn: Lsn
 }
 
+/** What is held, as it lies in memory: with the keys, and what an item costs besides. */
+export interface Usage {
+  readonly keys: number
+  readonly bytes: number
+}
+
 /** Reading only: changes go through `Storage`, which logs them. */
 export interface Memtable {
+  /** A copy, to be kept. */
   get(partition: PartitionId, bucket: string, key: string): MemtableEntry | undefined
+  /** Not a copy: `bytes` is good until the next change of the memtable. */
+  peek(partition: PartitionId, bucket: string, key: string): MemtableEntry | undefined
   has(partition: PartitionId, bucket: string, key: string): boolean
   count(partition: PartitionId): number
-  /** Costs a look at every partition. */
-  countBucket(bucket: string): number
+  usageOf(bucket: string): Usage
   readonly totalKeys: number
-  /** Of keys, buckets' names and records. */
+  /** Of live items. */
   readonly totalBytes: number
+  /** Taken from the system: live items, dead ones, room that is not used yet, and the index. */
+  readonly memoryBytes: number
+  /** Of its live items. */
   bytesOf(partition: PartitionId): number
   /** Partitions that hold records, ascending. */
   partitions(): PartitionId[]
   /**
-   * Records in (hash, key, bucket) order, strictly after the position. Changes between steps are tolerated: what was removed is left
-   * out, what was overwritten is given as it is now, what was inserted since the scan began may be missing.
+   * Records in (hash, key, bucket) order, strictly after the position; `bytes` of each is good until the next change. Changes between
+   * steps are tolerated: what was removed or inserted meanwhile may be given or not, everything else is given once, as it is then.
    */
   scan(partition: PartitionId, after: ScanPosition | null): IterableIterator<MemtableEntry>
-  /** All records, in no order; the same tolerance, and nothing that was there all the time is left out. */
-  each(partition: PartitionId): IterableIterator<MemtableEntry>
 }
 
-class Slot implements ScanPosition {
+class Entry implements MemtableEntry {
   readonly bucket: string
   readonly key: string
-  /** Null: removed (a later insertion of the same key makes another slot). */
-  bytes: Buffer | null
-  lsn: Lsn
-  // As two signed words: an object, and two boxed numbers, would cost more memory than all else here.
-  #isHashed = false
-  #hashHigh = 0
-  #hashLow = 0
+  readonly bytes: Buffer
+  readonly lsn: Lsn
+  #hash: KeyHash | null
 
-  constructor(bucket: string, key: string, bytes: Buffer, lsn: Lsn) {
+  constructor(bucket: string, key: string, hash: KeyHash | null, bytes: Buffer, lsn: Lsn) {
     this.bucket = bucket
     this.key = key
     this.bytes = bytes
     this.lsn = lsn
-  }
-
-  // Recovery need not hash every key: most are asked for later, or never.
-  get hash(): KeyHash {
-    if (this.#isHashed) return { hi: this.#hashHigh >>> 0, lo: this.#hashLow >>> 0 }
-    const hash = keyHash(this.bucket, this.key)
-    this.#hashHigh = hash.hi | 0
-    this.#hashLow = hash.lo | 0
-    this.#isHashed = true
-    return hash
-  }
-}
-
-class SlotEntry implements MemtableEntry {
-  readonly bytes: Buffer
-  readonly lsn: Lsn
-  readonly #slot: Slot
-
-  constructor(slot: Slot, bytes: Buffer) {
-    this.#slot = slot
-    this.bytes = bytes
-    this.lsn = slot.lsn
-  }
-
-  get bucket(): string {
-    return this.#slot.bucket
-  }
-
-  get key(): string {
-    return this.#slot.key
+    this.#hash = hash
   }
 
   get hash(): KeyHash {
-    return this.#slot.hash
+    return (this.#hash ??= keyHash(this.bucket, this.key))
   }
 }
 
-function comparePositions(a: ScanPosition, b: ScanPosition): number {
+export function comparePositions(a: ScanPosition, b: ScanPosition): number {
   return compareHash64(a.hash, b.hash) || compareText(a.key, b.key) || compareText(a.bucket, b.bucket)
 }
 
-/** Nested maps, so that a look-up builds no composite key and no Map comes near the engine's limit of 16.7 million entries. */
-class PartitionTable {
-  readonly buckets = new Map<string, Map<string, Slot>>()
-  count = 0
-  bytes = 0
-  // Most partitions hold keys of one bucket.
-  #lastBucket: string | null = null
-  #lastKeys: Map<string, Slot> | undefined
-  // The order as of the last scan, with what was inserted since; null until somebody scans.
-  #ordered: readonly Slot[] | null = null
-  #added: Slot[] = []
-  #dead = 0
+const NOTHING: Usage = { keys: 0, bytes: 0 }
+const NO_REF: Ref = 0
 
-  keysOf(bucket: string): Map<string, Slot> | undefined {
-    if (bucket === this.#lastBucket) return this.#lastKeys
-    this.#lastKeys = this.buckets.get(bucket)
-    this.#lastBucket = this.#lastKeys === undefined ? null : bucket
-    return this.#lastKeys
-  }
-
-  inserted(slot: Slot): void {
-    if (this.#ordered) this.#added.push(slot)
-  }
-
-  removed(): void {
-    if (this.#ordered) this.#dead++
-  }
-
-  /** Never changed afterwards: running scans keep the array that they began with. */
-  ordered(): readonly Slot[] {
-    if (this.#ordered === null) {
-      const all: Slot[] = []
-      for (const keys of this.buckets.values()) for (const slot of keys.values()) all.push(slot)
-      this.#ordered = all.sort(comparePositions)
-    } else if (this.#added.length > 0 || this.#dead * 2 > this.#ordered.length) {
-      this.#ordered = mergeAlive(this.#ordered, this.#added.sort(comparePositions))
-      this.#added = []
-      this.#dead = 0
-    }
-    return this.#ordered
-  }
-}
-
-function mergeAlive(a: readonly Slot[], b: readonly Slot[]): Slot[] {
-  const merged: Slot[] = []
-  let i = 0
-  let j = 0
-  while (i < a.length || j < b.length) {
-    const fromA = j >= b.length || (i < a.length && comparePositions(a[i] as Slot, b[j] as Slot) <= 0)
-    const slot = (fromA ? a[i++] : b[j++]) as Slot
-    if (slot.bytes !== null) merged.push(slot)
-  }
-  return merged
-}
-
-function firstAfter(slots: readonly Slot[], position: ScanPosition): number {
-  let low = 0
-  let high = slots.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (comparePositions(slots[middle] as Slot, position) <= 0) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-export class MapMemtable implements Memtable {
+export class PackedMemtable implements Memtable {
   readonly #tables = new Map<PartitionId, PartitionTable>()
-  // One request asks for one key several times (is it here, what is it, here is its successor): the last one found is remembered.
-  #last: Slot | undefined
-  #lastPartition: PartitionId = -1
+  readonly #buckets = new BucketTable()
+  readonly #arena: Arena = new Arena({
+    sizeAt,
+    clean: (ref, buffer, offset, bytes) => this.#clean(ref, buffer, offset, bytes),
+  })
+  readonly #head: ItemHead = { partition: 0, bucket: 0, keyAt: 0, keyBytes: 0, recordAt: 0, recordBytes: 0 }
   #totalKeys = 0
-  #totalBytes = 0
+  #indexBytes = 0
+  #lastLsn: Lsn = 0
+  /** Grows when slots move: what remembers a slot looks again. */
+  #moves = 0
+  /** What was looked for last: one request asks for one key several times (is it here, what is it, here is its successor). */
+  #sought: { partition: PartitionId; bucket: string; key: KeyText; hash: KeyHash; at: number } = {
+    partition: -1,
+    bucket: '',
+    key: '',
+    hash: { hi: 0, lo: 0 },
+    at: -1,
+  }
+  /** Where it was found: the item, and its index entry. */
+  #ref: Ref = NO_REF
+  #page: IndexPage | null = null
+  #slot = 0
 
   get totalKeys(): number {
     return this.#totalKeys
   }
 
   get totalBytes(): number {
-    return this.#totalBytes
+    return this.#arena.liveBytes
   }
 
-  #slot(partition: PartitionId, bucket: string, key: string): Slot | undefined {
-    const last = this.#last
-    if (last !== undefined && last.key === key && this.#lastPartition === partition && last.bucket === bucket)
-      return last
-    const slot = this.#tables.get(partition)?.keysOf(bucket)?.get(key)
-    this.#last = slot
-    this.#lastPartition = partition
-    return slot
+  get memoryBytes(): number {
+    return this.#arena.bytes + this.#indexBytes
+  }
+
+  /** No more can be addressed, whatever the budget is. */
+  get isExhausted(): boolean {
+    return this.#arena.isExhausted
+  }
+
+  /** The item of this key, or `NO_REF`; `#sought` and the fields after it then say more. */
+  #find(partition: PartitionId, bucket: string, key: KeyText): Ref {
+    const sought = this.#sought
+    const isSame =
+      typeof key === 'string' && key === sought.key && partition === sought.partition && bucket === sought.bucket
+    if (isSame && sought.at === this.#moves) return this.#ref
+    if (!isSame) {
+      sought.partition = partition
+      sought.bucket = bucket
+      sought.key = key
+      sought.hash = typeof key === 'string' ? keyHash(bucket, key) : keyHashOfBytes(bucket, key)
+    }
+    sought.at = this.#moves
+    const table = this.#tables.get(partition)
+    this.#ref = table === undefined ? NO_REF : this.#lookUp(table, bucket, key)
+    return this.#ref
+  }
+
+  #lookUp(table: PartitionTable, bucket: string, key: KeyText): Ref {
+    const { hi } = this.#sought.hash
+    const page = table.pageOf(hi)
+    this.#page = page
+    for (let slot = page.seek(hi); ; slot++) {
+      const ref = page.ref(slot)
+      if (ref === NO_REF || page.hash(slot) !== hi) return NO_REF
+      const buffer = this.#read(ref)
+      const head = this.#head
+      if (!isKey(buffer, head.keyAt, head.keyBytes, key) || this.#buckets.name(head.bucket) !== bucket) continue
+      this.#slot = slot
+      return ref
+    }
+  }
+
+  /** The item's head, in `#head`. */
+  #read(ref: Ref): Buffer {
+    const buffer = this.#arena.bufferOf(ref)
+    readHead(buffer, this.#arena.offsetOf(ref), this.#head)
+    return buffer
+  }
+
+  #lsnOf(ref: Ref, buffer: Buffer): Lsn {
+    // The latest change with these lower bits. If it is in truth an older one, it only counts as not synced a little longer.
+    const behind = ((this.#lastLsn % 2 ** 32) - readLsn(buffer, this.#arena.offsetOf(ref)) + 2 ** 32) % 2 ** 32
+    return Math.max(0, this.#lastLsn - behind)
   }
 
   get(partition: PartitionId, bucket: string, key: string): MemtableEntry | undefined {
-    const slot = this.#slot(partition, bucket, key)
-    return slot && slot.bytes !== null ? new SlotEntry(slot, slot.bytes) : undefined
+    const entry = this.peek(partition, bucket, key)
+    return entry && new Entry(bucket, key, entry.hash, Buffer.from(entry.bytes), entry.lsn)
+  }
+
+  peek(partition: PartitionId, bucket: string, key: string): MemtableEntry | undefined {
+    const ref = this.#find(partition, bucket, key)
+    if (ref === NO_REF) return undefined
+    const buffer = this.#read(ref)
+    const { recordAt, recordBytes } = this.#head
+    const bytes = buffer.subarray(recordAt, recordAt + recordBytes)
+    return new Entry(bucket, key, this.#sought.hash, bytes, this.#lsnOf(ref, buffer))
   }
 
   has(partition: PartitionId, bucket: string, key: string): boolean {
-    return this.#slot(partition, bucket, key) !== undefined
+    return this.#find(partition, bucket, key) !== NO_REF
   }
 
   count(partition: PartitionId): number {
     return this.#tables.get(partition)?.count ?? 0
   }
 
-  countBucket(bucket: string): number {
-    let count = 0
-    for (const table of this.#tables.values()) count += table.buckets.get(bucket)?.size ?? 0
-    return count
+  usageOf(bucket: string): Usage {
+    return this.#buckets.usage(bucket) ?? NOTHING
   }
 
   bytesOf(partition: PartitionId): number {
@@ -219,64 +219,143 @@ export class MapMemtable implements Memtable {
   }
 
   *scan(partition: PartitionId, after: ScanPosition | null): IterableIterator<MemtableEntry> {
-    const slots = this.#tables.get(partition)?.ordered() ?? []
-    for (let i = after === null ? 0 : firstAfter(slots, after); i < slots.length; i++) {
-      const slot = slots[i] as Slot
-      if (slot.bytes !== null) yield new SlotEntry(slot, slot.bytes)
+    let position = after
+    let moves = -1
+    let number = 0
+    let slot = -1
+    for (;;) {
+      const table = this.#tables.get(partition)
+      if (table === undefined) return
+      if (moves === this.#moves) slot++
+      else {
+        number = position === null ? 0 : table.numberOf(position.hash.hi)
+        slot = position === null ? 0 : this.#firstBehind(table.pages[number] as IndexPage, position)
+        moves = this.#moves
+      }
+      let page = table.pages[number] as IndexPage
+      while ((slot = page.next(slot)) >= page.size) {
+        const following = table.pages[++number]
+        if (following === undefined) return
+        page = following
+        slot = 0
+      }
+      const entry = this.#entryAt(page.ref(slot))
+      position = entry
+      yield entry
     }
   }
 
-  // Iterating a Map while it changes is well defined (ECMA-262, MapIterator): entries that stay are visited once.
-  *each(partition: PartitionId): IterableIterator<MemtableEntry> {
-    const table = this.#tables.get(partition)
-    if (!table) return
-    for (const keys of table.buckets.values()) {
-      for (const slot of keys.values()) if (slot.bytes !== null) yield new SlotEntry(slot, slot.bytes)
-    }
+  #entryAt(ref: Ref): Entry {
+    const buffer = this.#read(ref)
+    const { bucket, keyAt, keyBytes, recordAt, recordBytes } = this.#head
+    const key = buffer.toString('utf8', keyAt, keyAt + keyBytes)
+    const bytes = buffer.subarray(recordAt, recordAt + recordBytes)
+    return new Entry(this.#buckets.name(bucket), key, null, bytes, this.#lsnOf(ref, buffer))
   }
 
-  put(partition: PartitionId, bucket: string, key: string, bytes: Buffer, lsn: Lsn): void {
-    const slot = this.#slot(partition, bucket, key)
-    if (slot) {
-      const grown = bytes.length - (slot.bytes?.length ?? 0)
-      slot.bytes = bytes
-      slot.lsn = lsn
-      if (grown === 0) return
-      ;(this.#tables.get(partition) as PartitionTable).bytes += grown
-      this.#totalBytes += grown
-      return
+  #firstBehind(page: IndexPage, position: ScanPosition): number {
+    const { hi } = position.hash
+    let slot = page.seek(hi)
+    while (page.ref(slot) !== NO_REF && page.hash(slot) === hi) {
+      if (comparePositions(this.#entryAt(page.ref(slot)), position) > 0) break
+      slot++
     }
+    return slot
+  }
+
+  put(partition: PartitionId, bucket: string, key: KeyText, record: Uint8Array, lsn: Lsn): void {
+    const before = this.#find(partition, bucket, key)
+    const number = this.#buckets.numberOf(bucket)
+    const keyBytes = bytesOfKey(key)
+    const bytes = itemBytes(partition, number, keyBytes, record.length)
+    const bytesBefore = before === NO_REF ? 0 : this.#sizeOf(before)
+    if (lsn > this.#lastLsn) this.#lastLsn = lsn
+    // What has the same size takes the place of the old one.
+    const ref = bytes === bytesBefore ? before : this.#arena.allocate(bytes)
+    const buffer = this.#arena.bufferOf(ref)
+    const keyAt = writeHead(buffer, this.#arena.offsetOf(ref), lsn, partition, number, keyBytes, record.length)
+    buffer.set(record, writeKey(buffer, keyAt, key))
+    if (ref === before) return
+    if (before === NO_REF) this.#insert(ref)
+    else (this.#page as IndexPage).setRef(this.#slot, ref)
+    this.#ref = ref
+    this.#account(partition, number, before === NO_REF ? 1 : 0, bytes - bytesBefore)
+    if (before !== NO_REF) this.#free(before, bytesBefore)
+  }
+
+  #sizeOf(ref: Ref): number {
+    return sizeAt(this.#arena.bufferOf(ref), this.#arena.offsetOf(ref))
+  }
+
+  /** An index entry for what was sought and not found. */
+  #insert(ref: Ref): void {
+    const { partition, hash } = this.#sought
     let table = this.#tables.get(partition)
-    if (!table) this.#tables.set(partition, (table = new PartitionTable()))
-    let keys = table.buckets.get(bucket)
-    if (!keys) table.buckets.set(bucket, (keys = new Map<string, Slot>()))
-    const inserted = new Slot(bucket, key, bytes, lsn)
-    keys.set(key, inserted)
-    table.inserted(inserted)
-    this.#last = inserted
-    const size = bytes.length + key.length + bucket.length
-    table.count++
-    table.bytes += size
-    this.#totalKeys++
-    this.#totalBytes += size
+    if (table === undefined) this.#tables.set(partition, (table = new PartitionTable()))
+    else this.#indexBytes -= table.indexBytes
+    table.insert(hash.hi, this.#smallerOfHash(table, ref), ref)
+    this.#indexBytes += table.indexBytes
+    this.#moves++
+  }
+
+  /** How many entries of the same hash the item belongs behind. */
+  #smallerOfHash(table: PartitionTable, ref: Ref): number {
+    const { hi } = this.#sought.hash
+    const page = table.pageOf(hi)
+    const first = page.seek(hi)
+    let slot = first
+    while (page.ref(slot) !== NO_REF && page.hash(slot) === hi) {
+      if (comparePositions(this.#entryAt(page.ref(slot)), this.#entryAt(ref)) > 0) break
+      slot++
+    }
+    return slot - first
   }
 
   /** Returns whether it was there. */
   remove(partition: PartitionId, bucket: string, key: string): boolean {
-    const table = this.#tables.get(partition)
-    const keys = table?.buckets.get(bucket)
-    const slot = keys?.get(key)
-    if (!table || !keys || !slot) return false
-    const size = (slot.bytes?.length ?? 0) + key.length + bucket.length
-    slot.bytes = null
-    this.#last = undefined
-    keys.delete(key)
-    table.removed()
-    // A bucket's map stays while a checkpoint may be iterating it; an empty partition holds nothing that a scan could want.
-    if (--table.count === 0) this.#tables.delete(partition)
-    table.bytes -= size
-    this.#totalKeys--
-    this.#totalBytes -= size
+    const ref = this.#find(partition, bucket, key)
+    if (ref === NO_REF) return false
+    const bytes = this.#sizeOf(ref)
+    const table = this.#tables.get(partition) as PartitionTable
+    this.#indexBytes -= table.indexBytes
+    table.remove(this.#page as IndexPage, this.#slot)
+    this.#indexBytes += table.indexBytes
+    this.#moves++
+    this.#account(partition, this.#buckets.numberOf(bucket), -1, -bytes)
+    if (table.count === 0) {
+      this.#indexBytes -= table.indexBytes
+      this.#tables.delete(partition)
+    }
+    this.#free(ref, bytes)
     return true
+  }
+
+  #account(partition: PartitionId, bucket: number, keys: number, bytes: number): void {
+    this.#totalKeys += keys
+    ;(this.#tables.get(partition) as PartitionTable).bytes += bytes
+    this.#buckets.add(bucket, keys, bytes)
+  }
+
+  #free(ref: Ref, bytes: number): void {
+    this.#arena.free(ref, bytes)
+    this.#arena.tidy(bytes)
+  }
+
+  /** Live is what an index entry names. */
+  #clean(ref: Ref, buffer: Buffer, offset: number, bytes: number): void {
+    readHead(buffer, offset, this.#head)
+    const { partition, bucket, keyAt, keyBytes } = this.#head
+    const table = this.#tables.get(partition)
+    if (table === undefined) return
+    const { hi } = keyHashOfBytes(this.#buckets.name(bucket), buffer.subarray(keyAt, keyAt + keyBytes))
+    const page = table.pageOf(hi)
+    let slot = page.seek(hi)
+    while (page.ref(slot) !== NO_REF && page.hash(slot) === hi && page.ref(slot) !== ref) slot++
+    if (page.ref(slot) !== ref) return
+    const moved = this.#arena.survive(bytes)
+    buffer.copy(this.#arena.bufferOf(moved), this.#arena.offsetOf(moved), offset, offset + bytes)
+    page.setRef(slot, moved)
+    if (this.#ref === ref) this.#ref = moved
+    this.#arena.free(ref, bytes)
   }
 }

@@ -6,10 +6,10 @@ import { DotSet } from '../core/causality/dot-set.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import type { Entry, Lsn } from './entries.ts'
 import type { HintStore } from './hint-store.ts'
-import { MapMemtable } from './memtable.ts'
+import { PackedMemtable } from './memtable.ts'
 
 export class StorageState {
-  readonly memtable: MapMemtable = new MapMemtable()
+  readonly memtable: PackedMemtable = new PackedMemtable()
   readonly catalog: Map<string, Uint8Array> = new Map()
   readonly hints: HintStore
   readonly #clocks = new Map<PartitionId, DotSet>()

@@ -2,7 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compareHash64 } from '../../src/core/hash64.ts'
 import { keyHash } from '../../src/core/ring/key-hash.ts'
-import { MapMemtable, type MemtableEntry } from '../../src/storage/memtable.ts'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
+import { itemBytes } from '../../src/storage/item.ts'
+import { PackedMemtable, type MemtableEntry } from '../../src/storage/memtable.ts'
 
 type Change = { readonly bucket: string; readonly key: string; readonly size: number | null }
 
@@ -14,7 +16,7 @@ const CHANGE: fc.Arbitrary<Change> = fc.record({
   size: fc.option(fc.nat(20), { freq: 3 }),
 })
 
-function apply(table: MapMemtable, model: Map<string, Change>, { bucket, key, size }: Change): void {
+function apply(table: PackedMemtable, model: Map<string, Change>, { bucket, key, size }: Change): void {
   const at = `${bucket}/${key}`
   if (size === null) {
     expect(table.remove(1, bucket, key)).toBe(model.delete(at))
@@ -36,7 +38,7 @@ describe('memtable', () => {
   it('scans like a sorted model from any position, and counts like it, whatever was changed and scanned before', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(CHANGE, fc.boolean()), { maxLength: 60 }), (changes) => {
-        const table = new MapMemtable()
+        const table = new PackedMemtable()
         const model = new Map<string, Change>()
         for (const [change, scan] of changes) {
           apply(table, model, change)
@@ -45,17 +47,21 @@ describe('memtable', () => {
           const found = [...table.scan(1, null)]
           expect(found.map(shown)).toEqual(wanted)
           found.forEach((entry, i) => expect([...table.scan(1, entry)].map(shown)).toEqual(wanted.slice(i + 1)))
-          expect([...table.each(1)].map(shown).sort()).toEqual(wanted.sort())
         }
         const all = [...model.values()]
-        const bytes = all.reduce((sum, { bucket, key, size }) => sum + bucket.length + key.length + (size ?? 0), 0)
+        const bytes = all.reduce((sum, { key, size }) => sum + itemBytes(1, 0, key.length, size ?? 0), 0)
         expect([table.totalKeys, table.count(1), table.totalBytes, table.bytesOf(1)]).toEqual([
           all.length,
           all.length,
           bytes,
           bytes,
         ])
-        expect(table.countBucket('b')).toBe(all.filter(({ bucket }) => bucket === 'b').length)
+        for (const bucket of ['a', 'b', '']) {
+          const held = all.filter((one) => one.bucket === bucket)
+          const sizes = held.map(({ key, size }) => itemBytes(1, 0, key.length, size ?? 0))
+          const usage = { keys: held.length, bytes: sizes.reduce((sum, size) => sum + size, 0) }
+          expect(table.usageOf(bucket)).toMatchObject(usage)
+        }
         expect(table.partitions()).toEqual(all.length > 0 ? [1] : [])
       }),
     )
@@ -64,7 +70,7 @@ describe('memtable', () => {
   it('goes on with a scan while keys come and go: stable keys exactly once, in order, with their present bytes', () => {
     fc.assert(
       fc.property(fc.array(fc.array(CHANGE, { maxLength: 4 }), { maxLength: 40 }), (steps) => {
-        const table = new MapMemtable()
+        const table = new PackedMemtable()
         const model = new Map<string, Change>()
         for (const key of KEYS) apply(table, model, { bucket: 'a', key, size: 3 })
         const stable = new Set(KEYS)
@@ -100,7 +106,7 @@ describe('memtable', () => {
     })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const table = new MapMemtable()
+        const table = new PackedMemtable()
         const model = new Map<string, Buffer>()
         for (const [lsn, { partition, bucket, key, kind, size }] of steps.entries()) {
           const at = `${partition}/${bucket}/${key}`
@@ -112,22 +118,22 @@ describe('memtable', () => {
             expect(table.remove(partition, bucket, key)).toBe(model.delete(at))
           } else if (kind === 'get') {
             const entry = table.get(partition, bucket, key)
-            expect(entry?.bytes).toBe(model.get(at))
+            expect(entry?.bytes).toEqual(model.get(at))
+            expect(table.peek(partition, bucket, key)?.bytes).toEqual(model.get(at))
             if (entry) expect([entry.bucket, entry.key, entry.hash]).toEqual([bucket, key, keyHash(bucket, key)])
           } else {
             expect(table.has(partition, bucket, key)).toBe(model.has(at))
           }
           const inTwo = [...model].filter(([place]) => place.startsWith('2/'))
           expect([table.totalKeys, table.count(2)]).toEqual([model.size, inTwo.length])
-          // Of keys, buckets' names and records.
-          expect(table.bytesOf(2)).toBe(inTwo.reduce((sum, [, bytes]) => sum + bytes.length + 2, 0))
+          expect(table.bytesOf(2)).toBe(inTwo.reduce((sum, [, bytes]) => sum + itemBytes(2, 0, 1, bytes.length), 0))
         }
       }),
     )
   })
 
   it('never changes an entry that it has handed out', () => {
-    const table = new MapMemtable()
+    const table = new PackedMemtable()
     table.put(1, 'b', 'k', Buffer.from('one'), 1)
     const entry = table.get(1, 'b', 'k')
     table.put(1, 'b', 'k', Buffer.from('two'), 2)
@@ -137,4 +143,58 @@ describe('memtable', () => {
     expect(table.get(1, 'b', 'k')).toBeUndefined()
     expect(table.has(1, 'b', 'k')).toBe(false)
   })
+
+  it('keeps names beyond ASCII apart, as text and as bytes', () => {
+    const table = new PackedMemtable()
+    const keys = ['ключ', 'kлюч', '🗝', 'é', 'e\u0301', 'x'.repeat(200), '\u0000', '']
+    keys.forEach((key, i) => table.put(3, 'ведро', i % 2 ? key : Buffer.from(key), Buffer.from([i]), i + 1))
+    keys.forEach((key, i) => expect(table.get(3, 'ведро', key)?.bytes).toEqual(Buffer.from([i])))
+    keys.forEach((key, i) => table.put(3, 'ведро', Buffer.from(key), Buffer.from([9, i]), i + 20))
+    expect(new Set([...table.scan(3, null)].map(({ key }) => key))).toEqual(new Set(keys))
+    expect(keys.map((key) => table.get(3, 'ведро', key)?.bytes[0])).toEqual(keys.map(() => 9))
+  })
+
+  // Sizes from nothing to more than a segment, so that items lie in shared segments, die there, are moved, and stand alone.
+  it.each([
+    ['small records', [8, 24, 150, 151, 152, 300], 150_000, 8000],
+    ['records of all sizes', [0, 100, 5000, 60_000, 300_000], 6000, 400],
+    ['one size', [100], 60_000, 6000],
+  ] as const)(
+    'holds what a map would hold through long churn, and little else in memory: %s',
+    (_, sizes, steps, keys) => {
+      const seed = 20 + steps
+      const random = new SeededRandom(seed)
+      const table = new PackedMemtable()
+      const model = new Map<string, { readonly size: number; readonly mark: number; readonly lsn: number }>()
+      const check = (key: string): void => {
+        const held = model.get(key)
+        const entry = table.peek(key.length, 'b', key)
+        expect(entry?.bytes.length, `seed ${seed}, ${key}`).toBe(held?.size)
+        if (!entry || !held) return
+        expect(entry.lsn).toBe(held.lsn)
+        expect(entry.bytes.every((byte) => byte === held.mark)).toBe(true)
+      }
+      for (let step = 1; step <= steps; step++) {
+        // Most keys go away in the second half, and memory with them.
+        const last = step < steps / 2 ? keys : keys / 8
+        const key = `k${random.integer(0, keys)}`
+        const isGoing = random.chance(0.15) || Number(key.slice(1)) > last
+        if (isGoing) expect(table.remove(key.length, 'b', key), `seed ${seed}, step ${step}`).toBe(model.delete(key))
+        else {
+          const held = { size: random.pick(sizes), mark: step % 251, lsn: step }
+          table.put(key.length, 'b', key, Buffer.alloc(held.size, held.mark), step)
+          model.set(key, held)
+        }
+        if (step % 16 === 0) check(`k${random.integer(0, keys)}`)
+      }
+      for (let i = 0; i <= keys; i++) check(`k${i}`)
+      for (const partition of table.partitions()) {
+        const found = [...table.scan(partition, null)].map(({ key }) => key)
+        const wanted = [...model.keys()].filter((key) => key.length === partition)
+        expect(found.sort()).toEqual(wanted.sort())
+      }
+      expect(table.totalKeys).toBe(model.size)
+      expect(table.memoryBytes).toBeLessThan(1.25 * table.totalBytes + (4 << 20))
+    },
+  )
 })

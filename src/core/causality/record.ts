@@ -9,6 +9,7 @@ import { DotSet } from './dot-set.ts'
 import { msFromHybrid } from './hybrid-clock.ts'
 import { type Lives, placeOf, sharedLives } from './lives.ts'
 import { Span } from './span.ts'
+import { decodeDot, decodeSteady, encodeSteady, isSteady, STEADY } from './steady-record.ts'
 import { compareByStamp, type Version } from './version.ts'
 import {
   areTwins,
@@ -271,7 +272,7 @@ function isSpentAsAWhole({ versions }: KeyRecord, version: Version, isSpent: (ve
   return version.tag === null || versions.every((other) => !areTwins(version, other) || isSpent(other))
 }
 
-// ── bytes: flags | lives | [span] | [past] | [dead tags] | versions ───────────────────────────────────────────────────────────────
+// ── bytes: of a steady record as steady-record.ts says; of any other: flags | lives | [span] | [past] | [dead tags] | versions ───────────────────────────────────────────────────────────────
 
 const SPAN = 1
 const PAST = 2
@@ -279,11 +280,16 @@ const DEAD_TAGS = 4
 
 const scratch = new ByteWriter()
 
-/** The form on disk and in the memtable. In the steady state: one life, a bare dot, stamps, lengths. */
+/** The form on disk and in the memtable. */
 export function encodeRecord(record: KeyRecord): Buffer {
   const { versions, past, span, deadTags } = record
   const writer = scratch
   writer.begin()
+  const [only] = versions
+  if (only && versions.length === 1 && !span && past.isEmpty && deadTags.length === 0 && isSteady(only)) {
+    encodeSteady(writer, only)
+    return writer.take()
+  }
   writer.u8((span ? SPAN : 0) | (past.isEmpty ? 0 : PAST) | (deadTags.length > 0 ? DEAD_TAGS : 0))
   const lives = livesOf(record)
   writer.varint(lives.length)
@@ -315,6 +321,7 @@ function areAmong(versions: readonly Version[], lives: Lives): boolean {
 export function decodeRecord(bytes: Uint8Array): KeyRecord {
   const reader = new ByteReader(bytes)
   const flags = reader.u8()
+  if (flags >= STEADY) return { versions: [decodeSteady(flags, reader)], past: NO_DOTS, span: null, deadTags: NO_TAGS }
   if (flags > (SPAN | PAST | DEAD_TAGS)) throw new MalformedBytes('unknown record flags')
   const count = reader.count(LIFE_BYTES)
   for (let i = 0; i < count; i++) {
@@ -329,6 +336,14 @@ export function decodeRecord(bytes: Uint8Array): KeyRecord {
   const versions = decodeVersions(reader, lives)
   reader.end()
   return { versions, past, span, deadTags }
+}
+
+/** The dot of the one version of a steady record; null where the bytes have another form. Throws `MalformedBytes`. */
+export function ownDotOf(bytes: Uint8Array): Dot | null {
+  if (bytes.length === 0 || (bytes[0] as number) < STEADY) return null
+  const reader = new ByteReader(bytes)
+  reader.u8()
+  return decodeDot(reader)
 }
 
 /** A counter for each life of the table; 0 where the life is in the table for a version only. */

@@ -62,13 +62,19 @@ const COMMON_CONTENT_TYPES = [
   'image/jpeg',
 ] as const
 
-function codeOf(contentType: string): number {
+/** −1: it is not a common one. */
+export function codeOfContentType(contentType: string): number {
   for (let code = 0; code < COMMON_CONTENT_TYPES.length; code++)
     if (COMMON_CONTENT_TYPES[code] === contentType) return code
   return -1
 }
 
-const NO_META: Content['meta'] = []
+/** Undefined where no type has this code. */
+export function contentTypeOf(code: number): string | undefined {
+  return COMMON_CONTENT_TYPES[code]
+}
+
+export const NO_META: Content['meta'] = []
 
 const DELETION = 1
 const DEADLINE = 2
@@ -98,7 +104,7 @@ export function encodeVersion(writer: ByteWriter, version: Version, lives: reado
     writer.varint(version.tag.basis)
   }
   if (content === null) return
-  const code = codeOf(content.contentType)
+  const code = codeOfContentType(content.contentType)
   writer.u8(code + 1)
   if (code < 0) writer.text(content.contentType)
   if (meta) {
@@ -128,7 +134,7 @@ export function decodeVersion(reader: ByteReader, lives: readonly Life[]): Versi
   let content: Content | null = null
   if (!(flags & DELETION)) {
     const code = reader.u8()
-    const contentType = code === 0 ? reader.text() : COMMON_CONTENT_TYPES[code - 1]
+    const contentType = code === 0 ? reader.text() : contentTypeOf(code - 1)
     if (contentType === undefined) throw new MalformedBytes('unknown content type code')
     const meta = flags & META ? decodeMeta(reader) : NO_META
     content = { contentType, meta, bytes: reader.bytes() }

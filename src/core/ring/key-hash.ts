@@ -2,7 +2,7 @@
 // leaf. Knows nothing of members. Invariant: the value is XXH64(key, seed = XXH64(bucket)) for ever; listings are
 // ordered by it, so partitions, and leaves within them, are consecutive stretches of every listing.
 
-import { hash64, seedOf } from '../hash64.ts'
+import { hash64, hash64OfBytes, seedOf } from '../hash64.ts'
 import type { Hash64 } from '../hash64.ts'
 
 /** The hash of a (bucket, key), unsigned; `hexOf` gives the 16 digits that cursors and `/v1/ring` show. */
@@ -27,6 +27,11 @@ function bucketSeed(bucket: string): bigint {
 /** About 5 million a second for short keys. */
 export function keyHash(bucket: string, key: string): KeyHash {
   return hash64(key, bucketSeed(bucket))
+}
+
+/** The same hash from the key's UTF-8 bytes. */
+export function keyHashOfBytes(bucket: string, key: Uint8Array): KeyHash {
+  return hash64OfBytes(key, bucketSeed(bucket))
 }
 
 /** XXH64 of (bucket, key, text), for digests that name a key together with something of it. */

@@ -4,7 +4,7 @@
 import { DotSet } from '../../core/causality/dot-set.ts'
 import { decodeRecord, type KeyRecord } from '../../core/causality/record.ts'
 import { sameDeadTags } from '../../core/causality/view.ts'
-import { MapMemtable } from '../../storage/memtable.ts'
+import { PackedMemtable } from '../../storage/memtable.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { KeyHistory } from '../history.ts'
 import { homesOf, recordAt } from '../holdings.ts'
@@ -75,7 +75,7 @@ export class DestructiveKinds {
     const host = homes.length > 0 ? cluster.host(random.pick(homes)) : null
     const rooms = host?.node?.rooms
     const isPossible = losses.isWhole && key.busy === 0 && this.#canLoseRecord(key)
-    if (!isPossible || !host || !rooms || !(rooms.storage.memtable instanceof MapMemtable)) {
+    if (!isPossible || !host || !rooms || !(rooms.storage.memtable instanceof PackedMemtable)) {
       key.quiet = false
       return
     }
@@ -120,7 +120,7 @@ export class DestructiveKinds {
   #expectAll(host: Host, before: Storage, after: Storage): void {
     const { violations, trace } = this.#means.world
     for (const partition of before.partitions()) {
-      for (const entry of before.memtable.each(partition)) {
+      for (const entry of before.memtable.scan(partition, null)) {
         if (entry.lsn > before.syncedLsn) continue
         const clock = after.clockOf(partition)
         for (const { dot } of decodeRecord(entry.bytes).versions) {

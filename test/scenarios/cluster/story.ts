@@ -157,7 +157,7 @@ export class Story {
 
   /** Records of the key that are left on a host. */
   records(host: Host): number {
-    return host.node?.rooms?.storage.memtable.countBucket(BUCKET) ?? 0
+    return host.node?.rooms?.storage.memtable.usageOf(BUCKET).keys ?? 0
   }
 
   #pairs(): [Host, Host][] {

@@ -1,0 +1,59 @@
+// The bytes of the record that nearly all keys have: one version, all of whose history the partition clock tells. A bare dot, a stamp,
+// perhaps a deadline, and the value to the end: 18 bytes beside the value. Knows nothing of merging.
+// Invariant: a record has this form exactly if it can; its first byte tells it from the general form.
+//
+//   flags u8 | life 8 bytes | counter varint | stamp 7 bytes LE | [deadline: ms after the stamp, varint] | [content type u8 | value]
+
+import { type ByteReader, type ByteWriter, MalformedBytes } from '../bytes.ts'
+import type { Dot } from './dot.ts'
+import { msFromHybrid } from './hybrid-clock.ts'
+import { codeOfContentType, contentTypeOf, NO_META, type Version } from './version.ts'
+
+/** In the first byte of a record: it has this form. */
+export const STEADY = 8
+const DELETION = 16
+const DEADLINE = 32
+
+/** 2^56 units of the hybrid clock: far beyond what a counting number holds. */
+const STAMP_BYTES = 7
+
+/** Whether a version that stands alone has the form. */
+export function isSteady(version: Version): boolean {
+  const { content, tag, deadlineMs } = version
+  if (tag !== null || (deadlineMs !== null && deadlineMs < msFromHybrid(version.stamp))) return false
+  return content === null || (content.meta.length === 0 && codeOfContentType(content.contentType) >= 0)
+}
+
+/** Only what `isSteady`. */
+export function encodeSteady(writer: ByteWriter, { dot, stamp, deadlineMs, content }: Version): void {
+  writer.u8(STEADY | (content === null ? DELETION : 0) | (deadlineMs === null ? 0 : DEADLINE))
+  writer.life(dot.life)
+  writer.varint(dot.counter)
+  writer.fixed(stamp, STAMP_BYTES)
+  if (deadlineMs !== null) writer.varint(deadlineMs - msFromHybrid(stamp))
+  if (content === null) return
+  writer.u8(codeOfContentType(content.contentType))
+  writer.raw(content.bytes)
+}
+
+/** Behind the first byte. Throws `MalformedBytes`; the value is a view on the input. */
+export function decodeSteady(flags: number, reader: ByteReader): Version {
+  if (flags > (STEADY | DELETION | DEADLINE)) throw new MalformedBytes('unknown record flags')
+  const dot = decodeDot(reader)
+  const stamp = reader.fixed(STAMP_BYTES)
+  const deadlineMs = flags & DEADLINE ? msFromHybrid(stamp) + reader.varint() : null
+  if (deadlineMs !== null && !Number.isSafeInteger(deadlineMs)) throw new MalformedBytes('deadline too large')
+  let content: Version['content'] = null
+  if (!(flags & DELETION)) {
+    const contentType = contentTypeOf(reader.u8())
+    if (contentType === undefined) throw new MalformedBytes('unknown content type code')
+    content = { contentType, meta: NO_META, bytes: reader.raw(reader.remaining) }
+  }
+  return { dot, stamp, deadlineMs, tag: null, content }
+}
+
+export function decodeDot(reader: ByteReader): Dot {
+  const dot = { life: reader.life(), counter: reader.varint() }
+  if (dot.counter === 0) throw new MalformedBytes('counter 0')
+  return dot
+}
