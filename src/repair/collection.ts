@@ -3,13 +3,14 @@
 // Invariant: nothing leaves before every home, by its current storage and complete, has reported a clock that covers it.
 
 import { encodeDotSet } from '../core/causality/dot-set-bytes.ts'
+import { expiryOf } from '../core/causality/steady-record.ts'
 import type { HybridClock } from '../core/causality/hybrid-clock.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { IDEMPOTENCY_WINDOW_MS } from '../core/causality/view.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import type { RepairParts } from './exchange-service.ts'
-import { Turns, WORK } from './turns.ts'
+import { treeMade, Turns, WORK } from './turns.ts'
 
 export interface CollectionParts extends RepairParts {
   readonly hybrid: HybridClock
@@ -45,6 +46,7 @@ export class Collection {
   async #partition(partition: PartitionId, directory: Directory, turns: Turns, signal: AbortSignal): Promise<void> {
     const { replica, reported, storage, indexes, clock, hybrid, clockBoundMs } = this.#parts
     if (replica.isFilling(partition) || storage.memtable.count(partition) === 0) return
+    await treeMade(indexes, partition, turns)
     const own = await replica.syncedClock(partition)
     const stable = reported.stable(partition, directory, own)
     if (stable === null) return
@@ -55,23 +57,36 @@ export class Collection {
     if (settled?.state === state && settled.againAtMs >= spentBeforeMs) return
     let isSettled = true
     let againAtMs = Infinity
-    for (const entry of storage.memtable.scan(partition, null)) {
-      // A home may have become filling, or its storage another, while this pass slept: what was proof is none now.
+    // What is neither a deletion nor due, and says no more than the clock does, is passed over without a closer look.
+    const needsTending = (buffer: Buffer, at: number): boolean => {
+      const expiresAtMs = expiryOf(buffer, at)
+      if (expiresAtMs < spentBeforeMs) return true
+      againAtMs = Math.min(againAtMs, expiresAtMs)
+      return false
+    }
+    for (const entry of storage.memtable.sift(partition, needsTending)) {
+      if (entry === null) {
+        if (!turns.isOver(WORK.sifted)) continue
+        await turns.next(signal)
+        if (this.#isOutdated(partition, directory, signal)) return
+        continue
+      }
       const tended = replica.tend(entry, partition, stable, spentBeforeMs, nowMs - IDEMPOTENCY_WINDOW_MS)
       this.#collected += tended.collected
       isSettled &&= tended.isSettled
       againAtMs = Math.min(againAtMs, tended.againAtMs)
       if (!turns.isOver(WORK.tended)) continue
       await turns.next(signal)
-      if (
-        signal.aborted ||
-        this.#parts.directory()?.membersDigest !== directory.membersDigest ||
-        replica.isFilling(partition)
-      )
-        return
+      if (this.#isOutdated(partition, directory, signal)) return
     }
     // What this pass itself took away has changed the root: the next one looks once more, finds nothing, and settles.
     if (isSettled) this.#settled.set(partition, { state, againAtMs })
     else this.#settled.delete(partition)
+  }
+
+  /** What was proof before a pause is none now. */
+  #isOutdated(partition: PartitionId, directory: Directory, signal: AbortSignal): boolean {
+    const isSame = this.#parts.directory()?.membersDigest === directory.membersDigest
+    return signal.aborted || !isSame || this.#parts.replica.isFilling(partition)
   }
 }

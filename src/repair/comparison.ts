@@ -11,7 +11,7 @@ import type { PartitionId } from '../core/ring/partition.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PartitionIndexes } from '../replica/partition-index.ts'
 import type { Storage } from '../storage/storage.ts'
-import { Turns, WORK } from './turns.ts'
+import { treeMade, Turns, WORK } from './turns.ts'
 
 /** Partition → 16 hex digits, in partition order. */
 export type Entries = ReadonlyMap<PartitionId, string>
@@ -40,6 +40,7 @@ export async function entriesFor(
   const entries = new Map<PartitionId, string>()
   for (const partition of shared) {
     if (turns.isOver(WORK.partition)) await turns.next()
+    await treeMade(indexes, partition, turns)
     const clock = storage.clockOf(partition)
     const root = indexes.tree(partition).rootHex
     if (clock.isEmpty && storage.memtable.count(partition) === 0) continue

@@ -27,7 +27,7 @@ import type { ScanPosition } from '../storage/memtable.ts'
 import type { Storage } from '../storage/storage.ts'
 import { differing, digestOf, entriesFor, packPartitions, unpackEntries } from './comparison.ts'
 import type { ReportedClocks } from './reported-clocks.ts'
-import { Turns, WORK } from './turns.ts'
+import { treeMade, Turns, WORK } from './turns.ts'
 
 export interface RepairParts {
   readonly clock: Clock
@@ -73,6 +73,8 @@ export class ExchangeService {
   ): Promise<ExchangeReply> {
     const { storage, replica, indexes, reported } = this.#parts
     const { partition } = request
+    this.#checkShared(partition, from)
+    await treeMade(indexes, partition, new Turns(this.#parts.clock))
     this.#checkShared(partition, from)
     const theirs = decodeDotSet(request.clock)
     const filling = replica.isFilling(partition)

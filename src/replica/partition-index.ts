@@ -1,12 +1,13 @@
 // What one node derives from its records of one (partition, n): the Merkle tree over (key, dots of S), kept up with every change.
-// Nothing here is durable: it is rebuilt from the memtable when first asked for. Invariant: the tree always equals one recomputed.
+// Nothing here is durable: it is made from the memtable when first asked for. Invariant: the tree always equals one made anew; while it
+// is being made, what lies before the place that was reached is in it, and nothing else.
 
 import { decodeRecord, type KeyRecord } from '../core/causality/record.ts'
 import { keyDigest } from '../core/merkle/key-digest.ts'
 import { LEAVES, MerkleTree } from '../core/merkle/merkle-tree.ts'
 import { type KeyHash, leafOfHash } from '../core/ring/key-hash.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
-import type { Memtable } from '../storage/memtable.ts'
+import { comparePositions, type Memtable, type MemtableEntry, type ScanPosition } from '../storage/memtable.ts'
 
 type Digest = ReturnType<typeof keyDigest>
 
@@ -16,11 +17,19 @@ export function digestOf(hash: KeyHash, record: KeyRecord | null): Digest | null
   return keyDigest(hash, record.versions, record.deadTags)
 }
 
+interface Making {
+  readonly tree: MerkleTree
+  readonly entries: Iterator<MemtableEntry>
+  /** All records up to this one are in the tree. */
+  reached: ScanPosition | null
+}
+
 export class PartitionIndexes {
   readonly #memtable: Memtable
   /** Q, once there is a cluster. */
   readonly #partitions: () => number
   readonly #trees = new Map<PartitionId, MerkleTree>()
+  readonly #making = new Map<PartitionId, Making>()
 
   constructor(memtable: Memtable, partitions: () => number) {
     this.#memtable = memtable
@@ -33,23 +42,48 @@ export class PartitionIndexes {
   }
 
   /** Notes that a key's record changed; free while nobody has asked for the tree. */
-  update(partition: PartitionId, hash: KeyHash, before: KeyRecord, after: KeyRecord | null): void {
-    const tree = this.#trees.get(partition)
-    if (tree) tree.update(this.leafOf(hash), digestOf(hash, before), digestOf(hash, after))
+  update(partition: PartitionId, at: ScanPosition, before: KeyRecord, after: KeyRecord | null): void {
+    const tree = this.#trees.get(partition) ?? this.#treeThatReached(partition, at)
+    if (tree) tree.update(this.leafOf(at.hash), digestOf(at.hash, before), digestOf(at.hash, after))
+  }
+
+  #treeThatReached(partition: PartitionId, at: ScanPosition): MerkleTree | undefined {
+    if (this.#making.size === 0) return undefined
+    const making = this.#making.get(partition)
+    return making?.reached && comparePositions(at, making.reached) <= 0 ? making.tree : undefined
   }
 
   tree(partition: PartitionId): MerkleTree {
-    const known = this.#trees.get(partition)
-    if (known) return known
-    const tree = new MerkleTree()
-    for (const entry of this.#memtable.scan(partition, null)) {
-      tree.update(this.leafOf(entry.hash), null, digestOf(entry.hash, decodeRecord(entry.bytes)))
+    while (!this.prepare(partition, Infinity));
+    return this.#trees.get(partition) as MerkleTree
+  }
+
+  /**
+   * Brings the tree nearer to being made, by so many records; true: it is there. To be called until then, with pauses, before `tree` is
+   * asked for where a partition may be large.
+   */
+  prepare(partition: PartitionId, records: number): boolean {
+    if (this.#trees.has(partition)) return true
+    let making = this.#making.get(partition)
+    if (!making) {
+      making = { tree: new MerkleTree(), entries: this.#memtable.scan(partition, null), reached: null }
+      this.#making.set(partition, making)
     }
-    this.#trees.set(partition, tree)
-    return tree
+    for (let left = records; ; left--) {
+      if (left <= 0) return false
+      const next = making.entries.next()
+      if (next.done) break
+      const { hash, bytes } = next.value
+      making.tree.update(this.leafOf(hash), null, digestOf(hash, decodeRecord(bytes)))
+      making.reached = next.value
+    }
+    this.#making.delete(partition)
+    this.#trees.set(partition, making.tree)
+    return true
   }
 
   forget(partition: PartitionId): void {
     this.#trees.delete(partition)
+    this.#making.delete(partition)
   }
 }

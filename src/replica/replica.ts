@@ -313,9 +313,9 @@ export class Replica {
     received: readonly Dot[],
   ): Lsn {
     const lsn = this.#storage.putRecord(name.partition, name.bucket, name.key, after && encodeRecord(after), received)
-    const hash = entry?.hash ?? this.#entry(name)?.hash
-    invariant(hash !== undefined || after === null, 'a stored record has a hash')
-    if (hash) this.#indexes.update(name.partition, hash, before, after)
+    const at = entry ?? this.#entry(name)
+    invariant(at !== undefined || after === null, 'what was stored is there')
+    if (at) this.#indexes.update(name.partition, at, before, after)
     this.#checkHome(name.partition, after)
     return lsn
   }

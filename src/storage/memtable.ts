@@ -62,11 +62,21 @@ export interface Memtable {
   /** Partitions that hold records, ascending. */
   partitions(): PartitionId[]
   /**
-   * Records in (hash, key, bucket) order, strictly after the position; `bytes` of each is good until the next change. Changes between
-   * steps are tolerated: what was removed or inserted meanwhile may be given or not, everything else is given once, as it is then.
+   * Records in (hash, key, bucket) order, strictly after the position; `bytes` of each is good until the next change. Each step goes on
+   * from the one that was given last over what is there by then, so it may wait as long as it likes, whatever changes.
    */
   scan(partition: PartitionId, after: ScanPosition | null): IterableIterator<MemtableEntry>
+  /**
+   * The same, of those records alone that `isWanted` names by their bytes in `buffer`, since an entry costs ten times that look. Null
+   * after every `SIFTED` records that were passed over: time to let others have a turn.
+   */
+  sift(partition: PartitionId, isWanted: RecordTest): IterableIterator<MemtableEntry | null>
 }
+
+/** The record is `bytes` long and begins at `at`. */
+export type RecordTest = (buffer: Buffer, at: number, bytes: number) => boolean
+
+const SIFTED = 512
 
 class Entry implements MemtableEntry {
   readonly bucket: string
@@ -218,7 +228,20 @@ export class PackedMemtable implements Memtable {
     return [...this.#tables.keys()].sort((a, b) => a - b)
   }
 
-  *scan(partition: PartitionId, after: ScanPosition | null): IterableIterator<MemtableEntry> {
+  scan(partition: PartitionId, after: ScanPosition | null): IterableIterator<MemtableEntry> {
+    return this.#walk(partition, after, null) as IterableIterator<MemtableEntry>
+  }
+
+  sift(partition: PartitionId, isWanted: RecordTest): IterableIterator<MemtableEntry | null> {
+    return this.#walk(partition, null, isWanted)
+  }
+
+  *#walk(
+    partition: PartitionId,
+    after: ScanPosition | null,
+    isWanted: RecordTest | null,
+  ): IterableIterator<MemtableEntry | null> {
+    let passed = 0
     let position = after
     let moves = -1
     let number = 0
@@ -239,10 +262,18 @@ export class PackedMemtable implements Memtable {
         page = following
         slot = 0
       }
-      const entry = this.#entryAt(page.ref(slot))
+      const ref = page.ref(slot)
+      if (isWanted !== null && !this.#isWanted(ref, isWanted) && ++passed < SIFTED) continue
+      const entry = this.#entryAt(ref)
       position = entry
-      yield entry
+      yield passed < SIFTED ? entry : null
+      if (passed === SIFTED) passed = 0
     }
+  }
+
+  #isWanted(ref: Ref, test: RecordTest): boolean {
+    const buffer = this.#read(ref)
+    return test(buffer, this.#head.recordAt, this.#head.recordBytes)
   }
 
   #entryAt(ref: Ref): Entry {

@@ -5,7 +5,7 @@
 //   flags u8 | life 8 bytes | counter varint | stamp 7 bytes LE | [deadline: ms after the stamp, varint] | [content type u8 | value]
 
 import { type ByteReader, type ByteWriter, MalformedBytes } from '../bytes.ts'
-import type { Dot } from './dot.ts'
+import { type Dot, LIFE_BYTES } from './dot.ts'
 import { msFromHybrid } from './hybrid-clock.ts'
 import { codeOfContentType, contentTypeOf, NO_META, type Version } from './version.ts'
 
@@ -50,6 +50,27 @@ export function decodeSteady(flags: number, reader: ByteReader): Version {
     content = { contentType, meta: NO_META, bytes: reader.raw(reader.remaining) }
   }
   return { dot, stamp, deadlineMs, tag: null, content }
+}
+
+/**
+ * Of an encoded record, without making objects: when its value expires, `Infinity` where it never does; −1 where it is a deletion, or has
+ * the general form, and must be looked at as a whole.
+ */
+export function expiryOf(buffer: Uint8Array, at: number): number {
+  const flags = buffer[at] as number
+  if (flags < STEADY || flags & DELETION) return -1
+  if (!(flags & DEADLINE)) return Infinity
+  let place = at + 1 + LIFE_BYTES
+  while ((buffer[place++] as number) >= 0x80);
+  let stamp = 0
+  for (let i = STAMP_BYTES - 1; i >= 0; i--) stamp = stamp * 0x100 + (buffer[place + i] as number)
+  place += STAMP_BYTES
+  let after = 0
+  for (let scale = 1; ; scale *= 0x80) {
+    const byte = buffer[place++] as number
+    after += (byte & 0x7f) * scale
+    if (byte < 0x80) return msFromHybrid(stamp) + after
+  }
 }
 
 export function decodeDot(reader: ByteReader): Dot {
