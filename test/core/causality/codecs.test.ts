@@ -3,7 +3,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ByteReader, ByteWriter, MalformedBytes } from '../../../src/core/bytes.ts'
-import { decodeRecord, encodeRecord, type KeyRecord } from '../../../src/core/causality/record.ts'
+import { decodeRecord, encodeRecord, type KeyRecord, ownDotOf } from '../../../src/core/causality/record.ts'
+import { expiryOf } from '../../../src/core/causality/steady-record.ts'
 import { decodeView, encodeView } from '../../../src/core/causality/view.ts'
 import { NOTHING_DIGEST, sameVersions, viewDigest } from '../../../src/core/causality/view-digest.ts'
 import { anyDeadTags, anyDotSet, anyVersions, anyView, LIVES, spanFrom } from './arbitraries.ts'
@@ -52,6 +53,24 @@ describe('records and views as bytes', () => {
         expect(back.past.equals(record.past)).toBe(true)
         expect(back.span).toEqual(record.span)
         expect(back.deadTags).toEqual(record.deadTags)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('what is read from a record without decoding it is what decoding says', () => {
+    fc.assert(
+      fc.property(anyRecord, fc.nat(9), (record, offset) => {
+        const bytes = encodeRecord(record)
+        const [only] = record.versions
+        const isPlain = record.past.isEmpty && record.span === null && record.deadTags.length === 0
+        const alone = isPlain && record.versions.length === 1 ? only : undefined
+        const dot = ownDotOf(bytes)
+        if (dot !== null) expect(dot).toEqual(alone?.dot)
+        const expiry = expiryOf(Buffer.concat([Buffer.alloc(offset), bytes]), offset)
+        if (expiry === Infinity) expect(alone?.deadlineMs).toBeNull()
+        else if (expiry >= 0) expect(expiry).toBe(alone?.deadlineMs)
+        else expect(dot === null || alone?.content === null).toBe(true)
       }),
       { numRuns: 500 },
     )
