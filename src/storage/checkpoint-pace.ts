@@ -25,7 +25,7 @@ export class CheckpointPace {
   /** `excess`: by what part of its length the log is too long. */
   synced(bytes: number, excess: number): void {
     const earned = bytes * BYTES_EARNED * (1 + (HASTE - 1) * Math.min(1, Math.max(0, excess)))
-    this.#credit = Math.min(CREDIT_MAX, this.#credit + earned)
+    this.#credit = Math.min(Math.max(CREDIT_MAX, earned), this.#credit + earned)
     this.wake()
   }
 

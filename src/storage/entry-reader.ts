@@ -6,6 +6,7 @@ import { isUtf8 } from 'node:buffer'
 import { ByteReader, MalformedBytes } from '../core/bytes.ts'
 import { type Dot, LIFE_BYTES } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
+import { lifeAt } from '../core/hex.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import { CODE, CONFLICTS, type Entry, type HintAddress, type Lsn, RECORD, type StoredHint } from './entries.ts'
 import { ownDotOf } from './own-dot.ts'
@@ -29,14 +30,14 @@ const BUCKETS_MAX = 4096
 
 export class EntryReader {
   readonly #buckets = new Map<string, string>()
-  #bytes: Uint8Array = new Uint8Array(0)
+  #bytes: Buffer = Buffer.alloc(0)
   #at = 0
 
   /**
    * Hands over the entries of one batch or block, the first with `firstLsn`, the others with the numbers after it (blocks: `isBlock`,
    * all with the same). Throws `MalformedBytes`; what came before that was handed over.
    */
-  read(body: Uint8Array, count: number, firstLsn: Lsn, isBlock: boolean, target: EntryTarget): void {
+  read(body: Buffer, count: number, firstLsn: Lsn, isBlock: boolean, target: EntryTarget): void {
     this.#bytes = body
     this.#at = 0
     let partition: PartitionId = -1
@@ -111,7 +112,7 @@ export class EntryReader {
   /** The same string object again and again, so that a comparison with the last one is a pointer's. */
   #bucket(): string {
     const bytes = this.#text()
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
+    const text = this.#bytes.toString('utf8', this.#at - bytes.length, this.#at)
     const known = this.#buckets.get(text)
     if (known !== undefined) return known
     if (this.#buckets.size >= BUCKETS_MAX) this.#buckets.clear()
@@ -120,12 +121,15 @@ export class EntryReader {
   }
 
   #dots(): Dot[] {
-    const reader = new ByteReader(this.#bytes.subarray(this.#at))
+    const count = this.#varint()
+    if (count * (LIFE_BYTES + 1) > this.#bytes.length - this.#at) throw new MalformedBytes('count exceeds the input')
     const dots: Dot[] = []
-    for (let left = reader.count(LIFE_BYTES + 1); left > 0; left--) {
-      dots.push({ life: reader.life(), counter: reader.varint() })
+    for (let left = count; left > 0; left--) {
+      if (LIFE_BYTES > this.#bytes.length - this.#at) throw new MalformedBytes('truncated')
+      const life = lifeAt(this.#bytes, this.#at)
+      this.#at += LIFE_BYTES
+      dots.push({ life, counter: this.#varint() })
     }
-    this.#at += reader.position
     return dots
   }
 }
