@@ -183,10 +183,10 @@ function properties(): SettingsProperties {
       1024 * GIB,
     ),
     memoryBytesMax: bytes('bytes of records held; beyond them writes are refused', 4 * GIB, MIB, 1024 * GIB),
-    segmentBytesMax: bytes('size at which a log segment is closed', 64 * MIB, 64 * KIB, 2 * GIB),
+    segmentBytesMax: bytes('size at which a log segment is closed at the latest', 64 * MIB, 64 * KIB, 2 * GIB),
     checkpointBytesMin: bytes(
-      'bytes of log after which a checkpoint is worth its while',
-      64 * MIB,
+      'bytes that the log may always hold; beyond them 0.4 of the live data',
+      16 * MIB,
       64 * KIB,
       1024 * GIB,
     ),

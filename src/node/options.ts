@@ -85,7 +85,7 @@ export const DEFAULT_LIMITS: NodeLimits = {
   hintBytesMax: 256 << 20,
   bytesMax: 4 * 2 ** 30,
   segmentBytesMax: 64 << 20,
-  checkpointBytesMin: 64 << 20,
+  checkpointBytesMin: 16 << 20,
   handoffBytesMax: 1 << 20,
   exchangeBytesMax: 256 << 10,
 }

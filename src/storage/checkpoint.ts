@@ -1,21 +1,23 @@
-// Writes the whole state into one file while changes go on, so that recovery and disk use are bounded. Decides the order of steps;
+// Writes a range of the state into one file while changes go on, so that recovery and disk use are bounded. Decides the order of steps;
 // knows nothing of the log's inside. Invariant: a checkpoint gets its name only when it is complete and synced, and when every
-// change that it may contain is synced in the log; replaying the log from its segment on then gives exactly the state.
+// change that it may contain is synced in the log; replaying the log from its batch on then gives exactly the state of its units.
 
 import { crc32 } from 'node:zlib'
+import type { Dot } from '../core/causality/dot.ts'
 import type { Disk, DiskFile } from '../ports/disk.ts'
 import {
+  type CheckpointCounts,
   encodeCatalogEntry,
   encodeClockEntry,
   encodeFooterEntry,
   encodeHintEntry,
   encodeRecordEntry,
-  type EntrySink,
+  type Lsn,
 } from './entries.ts'
 import { checkpointName, encodeHeader, type StorageKeys, TEMPORARY } from './file-header.ts'
 import { FRAME_HEADER_BYTES, FrameBuilder, saltChecksum } from './frames.ts'
-import type { LogStart } from './segments.ts'
 import type { StorageState } from './storage-state.ts'
+import { type Coverage, FACTS, unitOf } from './units.ts'
 
 /** What is encoded in one go, without giving others a turn. */
 const BLOCK_BYTES = 64 << 10
@@ -26,17 +28,20 @@ export interface CheckpointWork {
   readonly disk: Disk
   readonly keys: StorageKeys
   readonly state: StorageState
-  /** The segment that was just begun: this and all later ones are replayed over the checkpoint. */
-  readonly start: LogStart
+  readonly number: number
+  readonly coverage: Coverage
+  readonly lastLsn: () => Lsn
   /** Makes all changes up to now durable. */
   readonly syncLog: () => Promise<void>
+  /** Called after so many bytes: resolves when more may be written. */
+  readonly pace: (bytes: number) => Promise<void>
   /** True: give up (the storage is closing). */
   readonly abandoned: () => boolean
 }
 
-/** Publishes `checkpoint-<segment>` and returns its size; null when it was abandoned. Rejects with the disk's error. */
+/** Publishes `checkpoint-<number>` and returns its size; null when it was abandoned. Rejects with the disk's error. */
 export async function writeCheckpoint(work: CheckpointWork): Promise<number | null> {
-  const name = checkpointName(work.start.segment)
+  const name = checkpointName(work.number)
   const temporary = name + TEMPORARY
   const file = await work.disk.open(temporary, 'create')
   let complete = false
@@ -63,56 +68,82 @@ export async function writeCheckpoint(work: CheckpointWork): Promise<number | nu
   return bytes
 }
 
+const NO_DOTS: readonly Dot[] = []
+
+/** False: abandoned. Whatever is told from the state is told as it is at that moment, and encoded before anybody else has a turn. */
 async function writeBlocks(work: CheckpointWork, file: DiskFile): Promise<boolean> {
-  const { state, start } = work
-  const saltCrc = saltChecksum(work.keys)
-  await file.append([encodeHeader({ kind: 'checkpoint', ...work.keys, ...start })])
-  let sequence = 0
-  let chain = 0
-  let unsynced = 0
-  const block = new FrameBuilder(start.lsn, BLOCK_BYTES * 2)
-  const flush = async (): Promise<void> => {
-    const chunks = block.seal('block', saltCrc, sequence++)
-    chain = crc32((chunks[0] as Uint8Array).subarray(32, FRAME_HEADER_BYTES), chain)
-    unsynced += block.bytes
-    await file.append(chunks)
-    block.restart(start.lsn)
-    if (unsynced < SYNC_BYTES) return
-    await file.sync()
-    unsynced = 0
+  const { state, keys, number } = work
+  const { from, to, lsn } = work.coverage
+  await file.append([encodeHeader({ kind: 'checkpoint', ...keys, ...work.coverage, number })])
+  const blocks = new Blocks(work, file)
+  const { frame } = blocks
+  if (from === FACTS) {
+    for (const [name, bytes] of state.catalog) {
+      encodeCatalogEntry(frame, name, bytes)
+      if (blocks.isFullAfter('catalog') && !(await blocks.flush())) return false
+    }
+    for (const hint of state.hints.all()) {
+      encodeHintEntry(frame, hint)
+      if (blocks.isFullAfter('hints') && !(await blocks.flush())) return false
+    }
   }
-  const counts = { records: 0, clocks: 0, catalog: 0, hints: 0 }
-  for (const step of entriesOf(state)) {
-    counts[step.of]++
-    step.encode(block)
-    block.count++
-    if (block.bytes < BLOCK_BYTES) continue
-    await flush()
-    if (work.abandoned()) return false
-  }
-  if (block.count > 0) await flush()
-  encodeFooterEntry(block, { ...counts, chain })
-  block.count++
-  await flush()
-  return !work.abandoned()
-}
-
-interface Step {
-  readonly of: 'records' | 'clocks' | 'catalog' | 'hints'
-  readonly encode: (sink: EntrySink) => void
-}
-
-/** Lazily: each step is taken from the state as it is at that moment. */
-function* entriesOf(state: StorageState): Iterable<Step> {
-  for (const [name, bytes] of state.catalog)
-    yield { of: 'catalog', encode: (sink) => encodeCatalogEntry(sink, name, bytes) }
   for (const partition of state.partitions()) {
+    if (unitOf(partition) < from || unitOf(partition) >= to) continue
     for (const { bucket, key, bytes } of state.memtable.scan(partition, null)) {
-      yield { of: 'records', encode: (sink) => encodeRecordEntry(sink, partition, bucket, key, bytes, []) }
+      encodeRecordEntry(frame, partition, bucket, key, bytes, NO_DOTS)
+      if (blocks.isFullAfter('records') && !(await blocks.flush())) return false
     }
     // After its records: the clock then covers every dot that is among them.
     const clock = state.clockOf(partition)
-    if (!clock.isEmpty) yield { of: 'clocks', encode: (sink) => encodeClockEntry(sink, partition, clock, true) }
+    if (clock.isEmpty) continue
+    encodeClockEntry(frame, partition, clock, true)
+    if (blocks.isFullAfter('clocks') && !(await blocks.flush())) return false
   }
-  for (const hint of state.hints.all()) yield { of: 'hints', encode: (sink) => encodeHintEntry(sink, hint) }
+  if (frame.count > 0 && !(await blocks.flush())) return false
+  frame.restart(lsn)
+  encodeFooterEntry(frame, { ...blocks.counts, chain: blocks.chain, through: work.lastLsn() })
+  frame.count++
+  return blocks.flush()
+}
+
+class Blocks {
+  readonly counts: { -readonly [K in keyof CheckpointCounts]: number } = { records: 0, clocks: 0, catalog: 0, hints: 0 }
+  readonly frame: FrameBuilder
+  readonly #work: CheckpointWork
+  readonly #file: DiskFile
+  readonly #saltCrc: number
+  #sequence = 0
+  #unsynced = 0
+  chain: number = 0
+
+  constructor(work: CheckpointWork, file: DiskFile) {
+    this.#work = work
+    this.#file = file
+    this.#saltCrc = saltChecksum(work.keys)
+    this.frame = new FrameBuilder(work.coverage.lsn, BLOCK_BYTES * 2, true)
+  }
+
+  /** Counts the entry that was just encoded. */
+  isFullAfter(kind: keyof CheckpointCounts): boolean {
+    this.counts[kind]++
+    this.frame.count++
+    return this.frame.bytes >= BLOCK_BYTES
+  }
+
+  /** False: the checkpoint is to be given up. */
+  async flush(): Promise<boolean> {
+    const { frame } = this
+    const chunks = frame.seal('block', this.#saltCrc, this.#sequence++)
+    this.chain = crc32((chunks[0] as Uint8Array).subarray(32, FRAME_HEADER_BYTES), this.chain)
+    const { bytes } = frame
+    await this.#file.append(chunks)
+    frame.restart(this.#work.coverage.lsn)
+    this.#unsynced += bytes
+    if (this.#unsynced >= SYNC_BYTES) {
+      this.#unsynced = 0
+      await this.#file.sync()
+    }
+    await this.#work.pace(bytes)
+    return !this.#work.abandoned()
+  }
 }

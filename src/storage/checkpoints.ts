@@ -1,24 +1,35 @@
-// Decides when a checkpoint is due, takes one at a time, and removes what it replaces. Knows nothing of what is in it.
-// Invariant: no checkpoint is taken while damage is not settled (it would hide the loss), and no file goes before the checkpoint that
-// replaces it is durable under its name.
+// Decides when the next range is written, and which; one at a time. Knows nothing of what is in it, nor which files it replaces.
+// Invariant: no checkpoint is taken while damage is not settled (it would hide the loss), and none is begun that could free nothing.
 
 import { QuorateError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { writeCheckpoint } from './checkpoint.ts'
-import { checkpointName, QUARANTINE, segmentName, type StorageKeys } from './file-header.ts'
+import { CheckpointFiles } from './checkpoint-files.ts'
+import { CheckpointPace } from './checkpoint-pace.ts'
+import type { StorageKeys } from './file-header.ts'
 import type { Log } from './log.ts'
 import type { StoredFile } from './recovery.ts'
 import type { StorageState } from './storage-state.ts'
+import { type Coverage, FACTS, type Layer, NOTHING, type Unit, UNITS_END, unitOf } from './units.ts'
 
-/** Every start begins a segment; so many more than the log's size explains are cleared away by a checkpoint. */
+/** The log may grow to this part of the checkpoints' size. Less of it means more writing: each of its bytes costs 1/share of checkpoint. */
+const LOG_SHARE = 0.4
+/** What is no longer needed of the log is freed in pieces of this part of its length. */
+const SEGMENT_SHARE = 1 / 8
+/** A range is this part of the live data, within bounds: so much is there twice while it is replaced. */
+const RANGE = { share: 1 / 32, bytesLeast: 256 << 10, bytesMost: 16 << 20 }
+/** Checkpoints that are so much larger than what is live hold what was removed since: few bytes of log can remove many. */
+const STALE_SHARE = 1.5
+/** About what an entry costs beside its key, bucket and record, at most. */
+const ENTRY_BYTES = 16
+
+/** Every start begins a segment; so many more than the log's size explains are cleared away by checkpoints. */
 const SPARE_SEGMENTS_MAX = 64
 
 /** Without room for a checkpoint it is tried again after the first, then after twice as long, up to the second. Milliseconds. */
 const STARVED_RETRY_MS = { least: 1000, most: 30_000 }
-
-interface OldFile extends Pick<StoredFile, 'kind' | 'name' | 'segment' | 'bytes'> {}
 
 export interface CheckpointsOptions {
   readonly disk: Disk
@@ -38,8 +49,8 @@ export interface CheckpointsOptions {
 
 export class Checkpoints {
   readonly #options: CheckpointsOptions
-  #old: readonly OldFile[]
-  #damagedFiles: ReadonlySet<string>
+  readonly #files: CheckpointFiles
+  readonly #pace: CheckpointPace
   #running: Promise<void> | null = null
   #stopping = false
   #starved = false
@@ -48,9 +59,10 @@ export class Checkpoints {
   #published = 0
 
   constructor(options: CheckpointsOptions) {
+    const { disk, log, files, damagedFiles: damaged } = options
     this.#options = options
-    this.#old = options.files
-    this.#damagedFiles = options.damagedFiles
+    this.#files = new CheckpointFiles({ disk, log, files, damaged })
+    this.#pace = new CheckpointPace(log)
   }
 
   get published(): number {
@@ -62,50 +74,79 @@ export class Checkpoints {
     return this.#starved
   }
 
-  /** Of the current checkpoint. */
+  /** Of all that are there. */
   get bytes(): number {
-    return this.#old.findLast((file) => file.kind === 'checkpoint')?.bytes ?? 0
+    return this.#files.checkpointBytes
   }
 
   get logBytes(): number {
-    let bytes = 0
-    for (const file of this.#old) if (file.kind === 'segment') bytes += file.bytes
-    for (const size of this.#options.log.segments.values()) bytes += size
-    return bytes
+    return this.#files.logBytes
   }
 
   get segments(): number {
-    return this.#old.filter((file) => file.kind === 'segment').length + this.#options.log.segments.size
+    return this.#files.segments
   }
 
-  /** Called after every sync: begins a checkpoint when the log has outgrown the data. */
+  /** A segment of the log is closed at this size. */
+  get segmentBytes(): number {
+    return Math.min(this.#options.segmentBytesMax, this.#logBytesMax * SEGMENT_SHARE)
+  }
+
+  get #liveBytes(): number {
+    const { memtable, hints } = this.#options.state
+    return memtable.totalBytes + memtable.totalKeys * ENTRY_BYTES + hints.bytes
+  }
+
+  /** Both sizes: checkpoints are small before the first round, and too large after many removals. */
+  get #logBytesMax(): number {
+    return Math.max(this.#options.checkpointBytesMin, LOG_SHARE * Math.min(this.bytes, this.#liveBytes))
+  }
+
+  /** Called after every sync, of so many bytes. */
+  synced(bytes: number): void {
+    if (this.#running) this.#pace.synced(bytes, this.logBytes / this.#logBytesMax - 1)
+    else this.consider()
+  }
+
+  /** Begins a checkpoint when the log has outgrown the data. */
   consider(): void {
-    if (this.#running || this.#stopping || this.#damagedFiles.size > 0 || this.#options.log.failed) return
-    const { state, checkpointBytesMin, segmentBytesMax } = this.#options
-    const live = state.memtable.totalBytes + state.hints.bytes
-    const logBytes = this.logBytes
-    const due = logBytes > Math.max(checkpointBytesMin, live, this.#retryBytes)
-    if (!due && this.segments <= SPARE_SEGMENTS_MAX + (2 * logBytes) / segmentBytesMax) return
-    this.#begin()
+    if (this.#running || this.#stopping || this.#files.isDamaged || this.#options.log.failed) return
+    if (this.#isDue && this.#frees) this.#begin()
+  }
+
+  get #isDue(): boolean {
+    const { logBytes, bytes } = this
+    if (this.#starved) return logBytes > this.#retryBytes
+    if (logBytes > this.#logBytesMax) return true
+    if (bytes > STALE_SHARE * this.#liveBytes + this.#options.checkpointBytesMin) return true
+    return this.segments > SPARE_SEGMENTS_MAX + (2 * logBytes) / this.segmentBytes
+  }
+
+  /** Whether anything has changed since the oldest range was written. */
+  get #frees(): boolean {
+    const { log } = this.#options
+    return this.#oldest().by.lsn <= log.lastLsn || this.segments > log.segments.size
+  }
+
+  #oldest(): Layer<Coverage> {
+    return this.#files.layers.reduce((oldest, layer) => (layer.by.lsn < oldest.by.lsn ? layer : oldest))
   }
 
   #begin(): void {
     // Every failure is dealt with where it happens; the promise is kept for whoever has to wait.
-    this.#running = this.#take()
-      .then(
-        () => {},
-        () => {},
-      )
+    this.#running = this.#next()
+      .catch(() => {})
       .finally(() => {
         this.#running = null
+        this.consider()
       })
   }
 
-  /** Takes the checkpoint that replaces damaged files. Rejects with `storage-full` or `storage-failed`. */
+  /** Takes the checkpoints that replace damaged files. Rejects with `storage-full` or `storage-failed`. */
   async settleDamage(): Promise<void> {
-    if (this.#damagedFiles.size === 0) return
+    if (!this.#files.isDamaged) return
     if (this.#running) return this.#running
-    const taken = this.#take()
+    const taken = this.#guarded(() => this.#takeAll())
     this.#running = taken
       .catch(() => {})
       .finally(() => {
@@ -117,31 +158,85 @@ export class Checkpoints {
   /** Gives up a checkpoint that is being written, and begins no more. */
   async stop(): Promise<void> {
     this.#stopping = true
+    this.#pace.wake()
     await this.#running
   }
 
-  async #take(): Promise<void> {
+  /** The log has failed: whoever waits for it waits for nothing. */
+  failed(): void {
+    this.#pace.wake()
+  }
+
+  #next(): Promise<void> {
+    return this.#guarded(async () => {
+      const { log } = this.#options
+      // What is in the segment that is being written can't be freed.
+      if (log.currentBytes > this.segmentBytes) await log.rotate()
+      await this.#take(this.#oldest().from)
+      await this.#files.clear()
+    })
+  }
+
+  async #takeAll(): Promise<void> {
+    // The damaged ones are left behind as a whole.
+    await this.#options.log.rotate()
+    this.#files.discardAll()
+    for (
+      let from = FACTS;
+      from < UNITS_END;
+      from = this.#files.layers.find(({ by }) => by === NOTHING)?.from ?? UNITS_END
+    )
+      await this.#take(from)
+    await this.#files.clear()
+    this.#files.settled()
+  }
+
+  async #take(from: Unit): Promise<void> {
     const { disk, keys, state, log, logger } = this.#options
+    const number = this.#files.takeNumber()
+    const coverage = { from, to: this.#endOf(from), ...log.position }
+    const bytes = await writeCheckpoint({
+      ...{ disk, keys, state, number, coverage },
+      lastLsn: () => log.lastLsn,
+      syncLog: () => log.synced(log.lastLsn),
+      pace: (written) => this.#pace.spent(written, () => this.#isOver),
+      abandoned: () => this.#isOver,
+    })
+    if (bytes === null) throw new QuorateError('closed', 'the storage is closing')
+    this.#files.published(number, coverage, bytes)
+    this.#published++
+    logger.debug({ number, bytes, ...coverage, keys: state.memtable.totalKeys }, 'wrote a checkpoint')
+  }
+
+  get #isOver(): boolean {
+    return this.#stopping || this.#options.log.failed !== null
+  }
+
+  /** Where a range ends: behind the partition with which it is large enough. What would be left at the end is taken along. */
+  #endOf(from: Unit): Unit {
+    const { memtable, hints } = this.#options.state
+    const bytesLeast = Math.min(RANGE.bytesLeast, this.#options.checkpointBytesMin / 4)
+    const wanted = Math.min(RANGE.bytesMost, Math.max(bytesLeast, this.#liveBytes * RANGE.share))
+    let bytes = from === FACTS ? hints.bytes : 0
+    let to: Unit | null = bytes >= wanted ? FACTS + 1 : null
+    let rest = 0
+    for (const partition of memtable.partitions()) {
+      if (unitOf(partition) < from) continue
+      const size = memtable.bytesOf(partition) + memtable.count(partition) * ENTRY_BYTES
+      if (to !== null) rest += size
+      else if ((bytes += size) >= wanted) to = unitOf(partition) + 1
+    }
+    return to === null || rest < wanted / 2 ? UNITS_END : to
+  }
+
+  async #guarded(take: () => Promise<void>): Promise<void> {
+    const { log, logger } = this.#options
     try {
-      const start = await log.rotate()
-      const bytes = await writeCheckpoint({
-        disk,
-        keys,
-        state,
-        start,
-        syncLog: () => log.synced(log.lastLsn),
-        abandoned: () => this.#stopping || log.failed !== null,
-      })
-      if (bytes === null) throw new QuorateError('closed', 'the storage is closing')
-      await this.#replace(start.segment)
-      this.#old = [{ kind: 'checkpoint', name: checkpointName(start.segment), segment: start.segment, bytes }]
-      this.#damagedFiles = new Set()
+      await take()
       this.#starved = false
       this.#retryBytes = 0
       this.#retryMs = STARVED_RETRY_MS.least
-      this.#published++
       this.#options.onRoom()
-      logger.debug({ segment: start.segment, bytes, keys: state.memtable.totalKeys }, 'wrote a checkpoint')
     } catch (error) {
       if (error instanceof QuorateError) throw error
       // The log itself still has room: only what it would have freed stays.
@@ -167,28 +262,4 @@ export class Checkpoints {
       else this.#begin()
     })
   }
-
-  async #replace(segment: number): Promise<void> {
-    const { disk, log } = this.#options
-    const own = [...log.segments.keys()].map((number) => ({ name: segmentName(number), segment: number }))
-    const outdated = [...this.#old, ...own].filter(
-      (file) => file.segment < segment || this.#damagedFiles.has(file.name),
-    )
-    const names = new Set(await disk.list())
-    for (const { name } of outdated) {
-      if (!names.has(name)) continue
-      if (!this.#damagedFiles.has(name)) await disk.remove(name)
-      else await disk.rename(name, freeName(`${QUARANTINE}${name}`, names))
-    }
-    await disk.syncDirectory()
-    log.forgetBelow(segment)
-  }
-}
-
-/** An earlier one of the same name is kept too. */
-function freeName(wanted: string, taken: Set<string>): string {
-  let name = wanted
-  for (let i = 2; taken.has(name); i++) name = `${wanted}.${i}`
-  taken.add(name)
-  return name
 }

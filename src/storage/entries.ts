@@ -1,12 +1,13 @@
-// What the log and the checkpoint are made of: one entry for each change, its bytes and its meaning. Knows nothing of files or batches.
+// What the log and the checkpoints are made of: one entry for each change, its meaning and its bytes. Knows nothing of files or batches.
 // Invariant: every entry states the full outcome (never a difference), so that replaying one again, in order, changes nothing.
 
-import { ByteReader, ByteWriter, MalformedBytes } from '../core/bytes.ts'
-import { type Dot, LIFE_BYTES } from '../core/causality/dot.ts'
-import { DotSet } from '../core/causality/dot-set.ts'
+import { ByteWriter } from '../core/bytes.ts'
+import { type Dot, sameDot } from '../core/causality/dot.ts'
+import type { DotSet } from '../core/causality/dot-set.ts'
 import type { Conflict } from '../core/causality/view.ts'
 import { wordsOfLife } from '../core/hex.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
+import { ownDotOf } from '../core/causality/record.ts'
 
 /** The number of a change: grows with every one; 0 is "nothing". Means nothing outside one run of the process. */
 export type Lsn = number
@@ -30,52 +31,64 @@ export interface StoredHint extends HintAddress {
   readonly order: number
 }
 
+/** All but records, which are too many to be made objects of. */
 export type Entry =
-  | {
-      readonly type: 'record'
-      readonly partition: PartitionId
-      readonly bucket: string
-      readonly key: string
-      /** Null: removed. */
-      readonly record: Buffer | null
-      /** Dots for the partition clock. */
-      readonly received: readonly Dot[]
-    }
   | { readonly type: 'clock'; readonly partition: PartitionId; readonly clock: DotSet; readonly replace: boolean }
   | { readonly type: 'catalog'; readonly name: string; readonly bytes: Buffer | null }
   | { readonly type: 'hint'; readonly hint: StoredHint }
   | { readonly type: 'hint-removed'; readonly target: string; readonly address: HintAddress }
   | { readonly type: 'hints-dropped'; readonly target: string }
   | { readonly type: 'clean-shutdown' }
-  | ({ readonly type: 'footer' } & CheckpointCounts)
+  | ({ readonly type: 'footer' } & CheckpointFooter)
 
 /** The end of a checkpoint: how much there must be, and a checksum chained over all frames before. */
+export interface CheckpointFooter extends CheckpointCounts {
+  readonly chain: number
+  /** The last change that may be in it. */
+  readonly through: Lsn
+}
+
 export interface CheckpointCounts {
   readonly records: number
   readonly clocks: number
   readonly catalog: number
   readonly hints: number
-  readonly chain: number
 }
 
 // The codes are on disks: only ever appended to.
-const RECORD = 1
-const RECORD_REMOVED = 2
-const CLOCK_JOIN = 3
-const CLOCK_REPLACE = 4
-const CATALOG = 5
-const CATALOG_REMOVED = 6
-const HINT = 7
-const HINT_REMOVED = 8
-const HINTS_DROPPED = 9
-const CLEAN_SHUTDOWN = 10
-const FOOTER = 11
+export const CODE = {
+  clockJoin: 3,
+  clockReplace: 4,
+  catalog: 5,
+  catalogRemoved: 6,
+  hint: 7,
+  hintRemoved: 8,
+  hintsDropped: 9,
+  cleanShutdown: 10,
+  footer: 11,
+  /** And above: with `RECORD` flags. */
+  record: 0x80,
+} as const
 
-const CONFLICTS: readonly Conflict[] = ['siblings', 'lww']
+/** What a record's entry leaves out. */
+export const RECORD = {
+  removed: 1,
+  /** As in the record entry before it in the frame. */
+  samePartition: 2,
+  sameBucket: 4,
+  /** Received is the one dot that the record's bytes name. */
+  ownDot: 8,
+  received: 16,
+  all: 31,
+} as const
+
+export const CONFLICTS: readonly Conflict[] = ['siblings', 'lww']
 
 /** Where entries are written: small parts are gathered, large blobs are referred to. */
 export interface EntrySink {
   readonly writer: ByteWriter
+  /** Of the last record entry in the frame. */
+  readonly last: { partition: PartitionId; bucket: string | null }
   /** Length-prefixed; not copied when large, so the bytes must not change any more. */
   blob(bytes: Uint8Array): void
 }
@@ -93,36 +106,53 @@ export function encodeRecordEntry(
     wordsOfLife(dot.life)
     if (!Number.isSafeInteger(dot.counter) || dot.counter < 1) throw new RangeError(`not a counter: ${dot.counter}`)
   }
-  const { writer } = sink
-  writer.u8(record === null ? RECORD_REMOVED : RECORD)
-  writer.varint(partition)
-  writer.text(bucket)
+  const { writer, last } = sink
+  const [dot] = received
+  const own = dot !== undefined && received.length === 1 && record !== null && isOwn(record, dot)
+  const isListed = received.length > 0 && !own
+  let flags = record === null ? RECORD.removed : 0
+  if (partition === last.partition) flags |= RECORD.samePartition
+  if (bucket === last.bucket) flags |= RECORD.sameBucket
+  if (own) flags |= RECORD.ownDot
+  else if (isListed) flags |= RECORD.received
+  writer.u8(CODE.record | flags)
+  if (partition !== last.partition) writer.varint(partition)
+  if (bucket !== last.bucket) writer.text(bucket)
+  last.partition = partition
+  last.bucket = bucket
   writer.text(key)
-  writer.varint(received.length)
-  for (const { life, counter } of received) {
-    writer.life(life)
-    writer.varint(counter)
+  if (isListed) {
+    writer.varint(received.length)
+    for (const { life, counter } of received) {
+      writer.life(life)
+      writer.varint(counter)
+    }
   }
   if (record !== null) sink.blob(record)
+}
+
+function isOwn(record: Uint8Array, dot: Dot): boolean {
+  const own = ownDotOf(record)
+  return own !== null && sameDot(own, dot)
 }
 
 export function encodeClockEntry(sink: EntrySink, partition: PartitionId, clock: DotSet, replace: boolean): void {
   const encoded = new ByteWriter()
   clock.encode(encoded)
-  sink.writer.u8(replace ? CLOCK_REPLACE : CLOCK_JOIN)
+  sink.writer.u8(replace ? CODE.clockReplace : CODE.clockJoin)
   sink.writer.varint(partition)
   sink.writer.raw(encoded.finish())
 }
 
 export function encodeCatalogEntry(sink: EntrySink, name: string, bytes: Uint8Array | null): void {
-  sink.writer.u8(bytes === null ? CATALOG_REMOVED : CATALOG)
+  sink.writer.u8(bytes === null ? CODE.catalogRemoved : CODE.catalog)
   sink.writer.text(name)
   if (bytes !== null) sink.blob(bytes)
 }
 
 export function encodeHintEntry(sink: EntrySink, hint: StoredHint): void {
   const { writer } = sink
-  writer.u8(HINT)
+  writer.u8(CODE.hint)
   writer.text(hint.target)
   encodeAddress(writer, hint)
   writer.u8(CONFLICTS.indexOf(hint.conflict))
@@ -133,97 +163,28 @@ export function encodeHintEntry(sink: EntrySink, hint: StoredHint): void {
 }
 
 export function encodeHintRemovedEntry(sink: EntrySink, target: string, address: HintAddress): void {
-  sink.writer.u8(HINT_REMOVED)
+  sink.writer.u8(CODE.hintRemoved)
   sink.writer.text(target)
   encodeAddress(sink.writer, address)
 }
 
 export function encodeHintsDroppedEntry(sink: EntrySink, target: string): void {
-  sink.writer.u8(HINTS_DROPPED)
+  sink.writer.u8(CODE.hintsDropped)
   sink.writer.text(target)
 }
 
 export function encodeCleanShutdownEntry(sink: EntrySink): void {
-  sink.writer.u8(CLEAN_SHUTDOWN)
+  sink.writer.u8(CODE.cleanShutdown)
 }
 
-export function encodeFooterEntry(sink: EntrySink, counts: CheckpointCounts): void {
-  sink.writer.u8(FOOTER)
-  for (const count of [counts.records, counts.clocks, counts.catalog, counts.hints, counts.chain])
-    sink.writer.varint(count)
+export function encodeFooterEntry(sink: EntrySink, footer: CheckpointFooter): void {
+  const { records, clocks, catalog, hints, chain, through } = footer
+  sink.writer.u8(CODE.footer)
+  for (const number of [records, clocks, catalog, hints, chain, through]) sink.writer.varint(number)
 }
 
 function encodeAddress(writer: ByteWriter, address: HintAddress): void {
   writer.varint(address.partition)
   writer.text(address.bucket)
   writer.text(address.key)
-}
-
-function decodeAddress(reader: ByteReader): HintAddress {
-  return { partition: reader.varint(), bucket: reader.text(), key: reader.text() }
-}
-
-/** All entries of one batch or block; blobs are views on `body`. Throws `MalformedBytes`. */
-export function decodeEntries(body: Uint8Array, count: number): Entry[] {
-  const reader = new ByteReader(body)
-  const entries: Entry[] = []
-  for (let i = 0; i < count; i++) entries.push(decodeEntry(reader))
-  reader.end()
-  return entries
-}
-
-function decodeEntry(reader: ByteReader): Entry {
-  const type = reader.u8()
-  switch (type) {
-    case RECORD:
-    case RECORD_REMOVED: {
-      const { partition, bucket, key } = decodeAddress(reader)
-      const received: Dot[] = []
-      for (let left = reader.count(LIFE_BYTES + 1); left > 0; left--) {
-        received.push({ life: reader.life(), counter: reader.varint() })
-      }
-      return { type: 'record', partition, bucket, key, received, record: type === RECORD ? reader.bytes() : null }
-    }
-    case CLOCK_JOIN:
-    case CLOCK_REPLACE:
-      return {
-        type: 'clock',
-        partition: reader.varint(),
-        clock: DotSet.decode(reader),
-        replace: type === CLOCK_REPLACE,
-      }
-    case CATALOG:
-    case CATALOG_REMOVED:
-      return { type: 'catalog', name: reader.text(), bytes: type === CATALOG ? reader.bytes() : null }
-    case HINT:
-      return { type: 'hint', hint: decodeHint(reader) }
-    case HINT_REMOVED:
-      return { type: 'hint-removed', target: reader.text(), address: decodeAddress(reader) }
-    case HINTS_DROPPED:
-      return { type: 'hints-dropped', target: reader.text() }
-    case CLEAN_SHUTDOWN:
-      return { type: 'clean-shutdown' }
-    case FOOTER:
-      return {
-        type: 'footer',
-        records: reader.varint(),
-        clocks: reader.varint(),
-        catalog: reader.varint(),
-        hints: reader.varint(),
-        chain: reader.varint(),
-      }
-    default:
-      throw new MalformedBytes(`unknown entry type ${type}`)
-  }
-}
-
-function decodeHint(reader: ByteReader): StoredHint {
-  const target = reader.text()
-  const address = decodeAddress(reader)
-  const conflict = CONFLICTS[reader.u8()]
-  if (conflict === undefined) throw new MalformedBytes('unknown conflict rule')
-  const revision = reader.varint()
-  const sinceMs = reader.varint()
-  const order = reader.varint()
-  return { target, ...address, conflict, revision, sinceMs, order, view: reader.bytes() }
 }

@@ -1,4 +1,4 @@
-// The first 64 bytes of every file of a storage: what it is, whose, and where it belongs. Also the names of those files.
+// The first 72 bytes of every file of a storage: what it is, whose, and where it belongs. Also the names of those files.
 // Knows nothing of what follows. Invariant: a header is either intact (its checksum says so) or it says nothing.
 
 import { crc32 } from 'node:zlib'
@@ -6,8 +6,10 @@ import { QuorateError } from '../errors.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
 
-export const HEADER_BYTES = 64
-export const FORMAT_VERSION = 3
+export const HEADER_BYTES = 72
+export const FORMAT_VERSION = 4
+/** Up to format 3. */
+const OLD_HEADER_BYTES = 64
 
 export type FileKind = 'segment' | 'checkpoint' | 'manifest'
 
@@ -29,12 +31,15 @@ export interface StorageKeys {
 
 export interface FileHeader extends StorageKeys {
   readonly kind: FileKind
-  /** Segment: its own number. Checkpoint: the first segment that it does not contain. Manifest: the newest segment. */
-  readonly segment: number
-  /** Segment and checkpoint: the sequence of the first batch after this point. Manifest: that of the clean shutdown, or 0. */
+  /** Segment and checkpoint: its own. Manifest: that of the newest segment. */
+  readonly number: number
+  /** Segment: the sequence of the next batch. Checkpoint: what it lacks is in this one and later ones. Manifest: of the clean shutdown, or 0. */
   readonly batch: number
-  /** The change number that follows; 0 in a manifest. */
+  /** Segment: of the next change. Checkpoint: it has all changes below. Manifest: 0. */
   readonly lsn: number
+  /** Checkpoint: the units that it covers, half-open. Else 0. */
+  readonly from: number
+  readonly to: number
 }
 
 export function encodeHeader(header: FileHeader): Buffer {
@@ -43,19 +48,27 @@ export function encodeHeader(header: FileHeader): Buffer {
   bytes.writeUInt32LE(FORMAT_VERSION, 8)
   bytes.write(header.identity.replaceAll('-', ''), 12, 'hex')
   bytes.write(header.salt, 28, 'hex')
-  bytes.writeBigUInt64LE(BigInt(header.segment), 36)
+  bytes.writeBigUInt64LE(BigInt(header.number), 36)
   bytes.writeBigUInt64LE(BigInt(header.batch), 44)
   bytes.writeBigUInt64LE(BigInt(header.lsn), 52)
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, 60)), 60)
+  bytes.writeUInt32LE(header.from, 60)
+  bytes.writeUInt32LE(header.to, 64)
+  bytes.writeUInt32LE(headerChecksum(bytes), HEADER_BYTES - 4)
   return bytes
 }
 
-/** Null unless it is an intact header of this kind. Throws `config` when a later version of this software wrote it. */
+/** The last four bytes of a header are the checksum of those before. */
+function headerChecksum(bytes: Buffer, length: number = HEADER_BYTES): number {
+  return crc32(bytes.subarray(0, length - 4))
+}
+
+/** Null unless it is an intact header of this kind. Throws `config` when another version of this software wrote it. */
 function decodeHeader(kind: FileKind, input: Uint8Array): FileHeader | null {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength)
-  if (bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC[kind]) return null
-  if (bytes.readUInt32LE(60) !== crc32(bytes.subarray(0, 60))) return null
+  if (bytes.length < OLD_HEADER_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC[kind]) return null
   const version = bytes.readUInt32LE(8)
+  const length = version < 4 ? OLD_HEADER_BYTES : HEADER_BYTES
+  if (bytes.length < length || bytes.readUInt32LE(length - 4) !== headerChecksum(bytes, length)) return null
   if (version !== FORMAT_VERSION) {
     throw new QuorateError(
       'config',
@@ -66,9 +79,11 @@ function decodeHeader(kind: FileKind, input: Uint8Array): FileHeader | null {
     kind,
     identity: uuid(bytes.toString('hex', 12, 28)),
     salt: bytes.toString('hex', 28, 36),
-    segment: Number(bytes.readBigUInt64LE(36)),
+    number: Number(bytes.readBigUInt64LE(36)),
     batch: Number(bytes.readBigUInt64LE(44)),
     lsn: Number(bytes.readBigUInt64LE(52)),
+    from: bytes.readUInt32LE(60),
+    to: bytes.readUInt32LE(64),
   }
 }
 
@@ -106,12 +121,12 @@ export const MANIFEST = 'manifest'
 export const TEMPORARY = '.tmp'
 export const QUARANTINE = 'quarantine-'
 
-export function segmentName(segment: number): string {
-  return `log-${String(segment).padStart(8, '0')}`
+export function segmentName(number: number): string {
+  return `log-${String(number).padStart(8, '0')}`
 }
 
-export function checkpointName(segment: number): string {
-  return `checkpoint-${String(segment).padStart(8, '0')}`
+export function checkpointName(number: number): string {
+  return `checkpoint-${String(number).padStart(8, '0')}`
 }
 
 /** The number in a segment's or checkpoint's name, or null for any other name. */

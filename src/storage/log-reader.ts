@@ -1,13 +1,13 @@
-// Reads the log's segments back, in order, and applies their batches to a state. The batches' numbers are the judge: nothing is lost
-// exactly when they are contiguous. Knows nothing of manifests, nor which segments there should be.
-// Invariant: an intact batch is applied, a broken one never, and every number that is left out is reported.
+// Reads the log's segments back, in order, and hands over their batches. The batches' numbers are the judge: nothing is lost exactly when
+// they are contiguous. Knows nothing of manifests, nor which segments there should be.
+// Invariant: an intact batch is handed over, a broken one never, and every number that is left out is reported.
 
 import { MalformedBytes } from '../core/bytes.ts'
 import type { Disk } from '../ports/disk.ts'
-import { decodeEntries, type Entry, type Lsn } from './entries.ts'
+import type { Entry, Lsn } from './entries.ts'
+import { EntryReader, type EntryTarget } from './entry-reader.ts'
 import { type FileHeader, HEADER_BYTES } from './file-header.ts'
-import { type Frame, FrameReader } from './frames.ts'
-import type { StorageState } from './storage-state.ts'
+import { type Frame, FrameReader, type Gap } from './frame-reader.ts'
 
 export interface SegmentEnd {
   /** Where the end that holds no intact batch begins, or −1. */
@@ -27,7 +27,8 @@ interface Place {
 export class LogReader {
   readonly #disk: Disk
   readonly #saltCrc: number
-  readonly #state: StorageState
+  readonly #target: EntryTarget
+  readonly #entries = new EntryReader()
   readonly #damage: (file: string, offset: number, bytes: number, what: string) => void
   #expected: number
   #lsn: Lsn
@@ -36,18 +37,19 @@ export class LogReader {
   /** Since the last intact batch, perhaps in an earlier segment: where a missing batch was. */
   #gap: Place | null = null
 
-  /** `over`: what is there already, the batch that follows it (0: unknown), and the change. */
+  /** `start`: the batch that must come first (0: unknown), and the change after those that are known of. */
   constructor(
     disk: Disk,
     saltCrc: number,
-    over: { readonly state: StorageState; readonly batch: number; readonly lsn: Lsn },
+    start: { readonly batch: number; readonly lsn: Lsn },
+    target: EntryTarget,
     damage: (file: string, offset: number, bytes: number, what: string) => void,
   ) {
     this.#disk = disk
     this.#saltCrc = saltCrc
-    this.#state = over.state
-    this.#expected = over.batch
-    this.#lsn = over.lsn
+    this.#target = target
+    this.#expected = start.batch
+    this.#lsn = start.lsn
     this.#damage = damage
   }
 
@@ -85,29 +87,28 @@ export class LogReader {
       reached = true
       this.#skipTo({ name, offset: HEADER_BYTES, bytes: 0 }, header.batch)
     }
-    try {
-      for await (const part of reader.read(HEADER_BYTES)) {
-        if ('gap' in part) {
-          gap = part.gap.offset
-          this.#gap ??= { name, ...part.gap }
-          this.#wasClosed = false
-          continue
+    const skipped = (part: Gap): void => {
+      gap = part.offset
+      this.#gap ??= { name, ...part }
+      this.#wasClosed = false
+    }
+    const take = (frame: Frame): void => {
+      const first = frames++ === 0
+      if (!first || header === null || frame.sequence >= header.batch) reach()
+      if (frame.sequence < this.#expected) {
+        const repeated = first && (header === null || frame.sequence < header.batch)
+        if (!repeated && !disordered) {
+          disordered = true
+          this.#damage(name, frame.offset, frame.bytes, `batch ${frame.sequence} is out of order`)
         }
-        const { frame } = part
-        const first = frames++ === 0
-        if (!first || header === null || frame.sequence >= header.batch) reach()
-        if (frame.sequence < this.#expected) {
-          const repeated = first && (header === null || frame.sequence < header.batch)
-          if (!repeated && !disordered) {
-            disordered = true
-            this.#damage(name, frame.offset, frame.bytes, `batch ${frame.sequence} is out of order`)
-          }
-        } else {
-          this.#skipTo({ name, offset: frame.offset, bytes: 0 }, frame.sequence)
-          this.#apply(name, frame)
-        }
-        gap = -1
+      } else {
+        this.#skipTo({ name, offset: frame.offset, bytes: 0 }, frame.sequence)
+        this.#apply(name, frame)
       }
+      gap = -1
+    }
+    try {
+      await reader.read(HEADER_BYTES, take, skipped)
       reach()
     } finally {
       await file.close()
@@ -126,15 +127,25 @@ export class LogReader {
   }
 
   #apply(name: string, frame: Frame): void {
-    let entries: readonly Entry[] = []
+    let isEnd = false
+    const target = this.#target
     try {
-      entries = decodeEntries(frame.body, frame.count)
+      this.#entries.read(frame.body, frame.count, frame.firstLsn, false, {
+        record: (partition, bucket, key, record, received, lsn) => {
+          isEnd = false
+          target.record(partition, bucket, key, record, received, lsn)
+        },
+        entry: (entry: Entry, lsn) => {
+          isEnd = entry.type === 'clean-shutdown'
+          target.entry(entry, lsn)
+        },
+      })
     } catch (error) {
       if (!(error instanceof MalformedBytes)) throw error
+      isEnd = false
       this.#damage(name, frame.offset, frame.bytes, `an intact batch holds what is not understood: ${error.message}`)
     }
-    entries.forEach((entry, i) => this.#state.replay(entry, frame.firstLsn + i))
-    this.#wasClosed = entries.at(-1)?.type === 'clean-shutdown'
+    this.#wasClosed = isEnd
     this.#expected = frame.sequence + 1
     this.#lsn = Math.max(this.#lsn, frame.firstLsn + frame.count)
     this.#last = frame

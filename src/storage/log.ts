@@ -10,7 +10,7 @@ import { encodeCleanShutdownEntry, type EntrySink, type Lsn } from './entries.ts
 import type { StorageKeys } from './file-header.ts'
 import { FrameBuilder, saltChecksum } from './frames.ts'
 import { writeManifest } from './manifest.ts'
-import { createSegment, type LogStart, Segments } from './segments.ts'
+import { createSegment, type LogStart, type OwnSegment, Segments } from './segments.ts'
 
 /** A batch is closed to more entries beyond this; one entry may be larger. */
 const BATCH_BYTES_MAX = 4 << 20
@@ -28,15 +28,16 @@ export interface LogOptions {
   readonly disk: Disk
   readonly clock: Clock
   readonly keys: StorageKeys
-  readonly segmentBytesMax: number
+  /** A segment is closed at this size. */
+  readonly segmentBytes: () => number
   readonly start: LogStart
   /**
    * The last batch before, as it was read back, or null. A sync that failed may have left it in the page cache only, marked clean;
    * so it is written again, under its old sequence, before anything new.
    */
   readonly repeat: Uint8Array | null
-  /** Called after every sync. */
-  readonly onSynced: () => void
+  /** Called after every sync, of so many bytes. */
+  readonly onSynced: (bytes: number) => void
   readonly onFailed: (error: QuorateError) => void
 }
 
@@ -107,7 +108,7 @@ export class Log {
   static async start(options: LogOptions): Promise<Log> {
     const { disk, keys, start, repeat } = options
     const file = await createSegment(disk, keys, start, repeat)
-    return new Log(options, new Segments(start.segment, file))
+    return new Log(options, new Segments(start, file))
   }
 
   get lastLsn(): Lsn {
@@ -129,9 +130,24 @@ export class Log {
     return bytes
   }
 
-  /** Number → size of the segments that this run began; the last is being written. */
-  get segments(): ReadonlyMap<number, number> {
-    return this.#segments.sizes
+  /** By number, the segments that this run began; the last is being written. */
+  get segments(): ReadonlyMap<number, OwnSegment> {
+    return this.#segments.held
+  }
+
+  /** Of the segment that is being written. */
+  get currentBytes(): number {
+    return this.#segments.currentBytes
+  }
+
+  /** Whether something is being synced or will be, so that `onSynced` is called again. */
+  get isBusy(): boolean {
+    return this.#inFlight !== null || this.#queue.some(({ frame }) => frame.count > 0)
+  }
+
+  /** All changes up to now are below `lsn`; those from there on will be in `batch` or after it. */
+  get position(): { readonly lsn: Lsn; readonly batch: number } {
+    return { lsn: this.#nextLsn, batch: this.#nextBatch }
   }
 
   /** The segments below this number were removed. */
@@ -230,7 +246,7 @@ export class Log {
       // What is written in the same turn of the loop shares the first batch.
       await DONE
       for (;;) {
-        const full = this.#segments.currentBytes >= this.#options.segmentBytesMax && this.#queue.length > 0
+        const full = this.#queue.length > 0 && this.#segments.currentBytes >= this.#options.segmentBytes()
         if (full || this.#rotation) await this.#nextSegment()
         else if (this.#isWorthAWait) await this.#gather()
         const batch = this.#queue.shift()
@@ -286,7 +302,7 @@ export class Log {
     this.#syncMsMax = Math.max(this.#syncMsMax, syncMs)
     batch.waiters?.resolve()
     if (bytes <= SPARE_BYTES_MAX) this.#spare = frame
-    this.#options.onSynced()
+    this.#options.onSynced(bytes)
   }
 
   async #nextSegment(): Promise<void> {
@@ -294,7 +310,7 @@ export class Log {
     const rotation = this.#rotation
     // Entries may come in while the segment is made: it begins with the batches that are queued now.
     const start = { segment: this.#segments.current + 1, batch: this.#nextBatch, lsn: this.#syncedLsn + 1 }
-    await this.#segments.turnTo(start.segment, await createSegment(disk, keys, start, null))
+    await this.#segments.turnTo(start, await createSegment(disk, keys, start, null))
     if (rotation && this.#rotation === rotation) {
       this.#rotation = null
       rotation.resolve(start)

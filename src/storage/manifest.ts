@@ -9,7 +9,9 @@ export async function writeManifest(disk: Disk, keys: StorageKeys, segment: numb
   const temporary = MANIFEST + TEMPORARY
   const file = await disk.open(temporary, 'create')
   try {
-    await file.append([encodeHeader({ kind: 'manifest', ...keys, segment, batch: closedAt, lsn: 0 })])
+    await file.append([
+      encodeHeader({ kind: 'manifest', ...keys, number: segment, batch: closedAt, lsn: 0, from: 0, to: 0 }),
+    ])
     await file.sync()
   } finally {
     await file.close()

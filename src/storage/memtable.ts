@@ -343,7 +343,7 @@ export class PackedMemtable implements Memtable {
   }
 
   /** Returns whether it was there. */
-  remove(partition: PartitionId, bucket: string, key: string): boolean {
+  remove(partition: PartitionId, bucket: string, key: KeyText): boolean {
     const ref = this.#find(partition, bucket, key)
     if (ref === NO_REF) return false
     const bytes = this.#sizeOf(ref)

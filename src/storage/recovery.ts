@@ -1,13 +1,13 @@
-// Reads a directory back into a state: the checkpoint, then the log after it. Decides which files count, what is a torn tail (cut off)
+// Reads a directory back into a state: the checkpoints, then the log after them. Decides which files count, what is a torn tail (cut off)
 // and what is damage (reported, kept). Knows nothing of what entries mean.
 // Invariant: what is missing before the log's end is never taken for its end, and no file goes that might still tell something.
 
 import { QuorateError } from '../errors.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
 import type { Logger } from '../telemetry/log.ts'
-import { readCheckpoint } from './checkpoint-reader.ts'
-import type { Lsn } from './entries.ts'
+import { type Loaded, loadCheckpoints, Uncontained } from './checkpoint-loader.ts'
 import {
   checkpointName,
   type FileHeader,
@@ -23,8 +23,13 @@ import {
 import { saltChecksum, sealFrame } from './frames.ts'
 import { LogReader, type SegmentEnd } from './log-reader.ts'
 import { readManifest } from './manifest.ts'
+import { RecoveryProgress } from './recovery-progress.ts'
 import type { LogStart } from './segments.ts'
 import type { StorageState } from './storage-state.ts'
+import { firstNeeded } from './units.ts'
+
+/** How far the numbers of changes leap after damage. */
+const LEAP = 1 << 20
 
 export interface Damage {
   readonly file: string
@@ -50,16 +55,15 @@ export interface Recovered {
 export interface StoredFile {
   readonly kind: 'segment' | 'checkpoint'
   readonly name: string
-  /** The number in its name. */
-  readonly number: number
   readonly header: FileHeader | null
-  /** The number in its header or, when that is damaged, in its name. */
-  readonly segment: number
+  /** In its header or, when that is damaged, in its name. */
+  readonly number: number
   readonly bytes: number
 }
 
 export interface RecoveryWork {
   readonly disk: Disk
+  readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
   readonly newState: () => StorageState
@@ -76,25 +80,17 @@ export async function recover(work: RecoveryWork): Promise<Recovered> {
   }
 }
 
-/** What the log is read over: a state, and the log's place that it stands for. */
-interface Base {
-  readonly state: StorageState
-  /** Earlier segments are in it already. */
-  readonly segment: number
-  /** The batch that follows; 0: unknown, because the checkpoint's header is damaged (and reported). */
-  readonly batch: number
-  readonly lsn: Lsn
-}
-
 class Recovery {
   readonly #disk: Disk
   readonly #work: RecoveryWork
   readonly #damaged: Damage[] = []
+  readonly #progress: RecoveryProgress
   #tornBytes = 0
 
   constructor(work: RecoveryWork) {
     this.#work = work
     this.#disk = work.disk
+    this.#progress = new RecoveryProgress(work.clock, work.logger)
   }
 
   async run(): Promise<Recovered> {
@@ -109,33 +105,64 @@ class Recovery {
     }
     const known = manifest ?? files.find((file) => file.header !== null)?.header ?? null
     const keys = known ? { identity: known.identity, salt: known.salt } : newKeys(this.#work.random)
-    const newest = Math.max(0, manifest?.segment ?? 0, ...files.flatMap((file) => [file.segment, file.number]))
     const mine = (kind: StoredFile['kind'], from: number): StoredFile[] => {
-      const candidates = files.filter((file) => file.kind === kind && file.segment >= from)
-      return this.#ownOnly(candidates, keys).sort((a, b) => a.segment - b.segment)
+      const candidates = files.filter((file) => file.kind === kind && file.number >= from)
+      return this.#ownOnly(candidates, keys).sort((a, b) => a.number - b.number)
     }
-    const base = await this.#loadCheckpoint(mine('checkpoint', 0).reverse(), keys)
-    const log = new LogReader(this.#disk, saltChecksum(keys), base, this.#damage)
-    await this.#readSegments(mine('segment', base.segment), log, manifest)
+    this.#progress.bytesTotal = files.reduce((sum, { bytes }) => sum + bytes, 0)
+    const loaded = await loadCheckpoints({
+      disk: this.#disk,
+      saltCrc: saltChecksum(keys),
+      files: mine('checkpoint', 0),
+      newState: this.#work.newState,
+      damage: this.#damage,
+      progress: (bytes, state) => this.#progress.read(bytes, state),
+    })
+    const { state } = loaded
+    const from = firstNeeded(placesOf(files, keys), loaded.batch)
+    const log = await this.#readLog(mine('segment', from), loaded, keys, manifest)
 
     const damaged = this.#damaged.length > 0
     const wasClean = log.wasClosed && !damaged && manifest?.batch === log.expected - 1
-    if (!damaged) files = await this.#removeOutdated(files, base.segment)
+    if (!damaged) files = await this.#removeOutdated(files, (file) => this.#isOutdated(file, from, loaded))
     const { last } = log
     const repeat = wasClean || !last ? null : sealFrame('batch', saltChecksum(keys), last, [last.body])
-    base.state.hints.sort()
+    state.hints.sort()
+    const newest = Math.max(0, manifest?.number ?? 0, ...numbersOf(files, 'segment'))
     return {
       keys,
-      state: base.state,
+      state,
       isNew: known === null,
       wasClean,
       damaged: this.#damaged,
       tornBytes: this.#tornBytes,
-      // A scar: the missing sequence tells every later recovery of the damage until a checkpoint has taken the log's place.
-      start: { segment: newest + 1, batch: log.expected + (damaged ? 1 : 0), lsn: log.lsn },
+      start: {
+        segment: newest + 1,
+        // A scar: the missing sequence tells every later recovery of the damage until checkpoints have taken the log's place.
+        batch: damaged ? Math.max(log.expected, loaded.reaches.batch) + 1 : log.expected,
+        // No file that could not be read this time may seem to contain what is written from now on.
+        lsn: damaged ? Math.max(log.lsn, loaded.reaches.lsn) + LEAP : log.lsn,
+      },
       repeat: repeat && Buffer.concat(repeat),
       files,
     }
+  }
+
+  async #readLog(
+    segments: readonly StoredFile[],
+    loaded: Loaded,
+    keys: StorageKeys,
+    manifest: FileHeader | null,
+  ): Promise<LogReader> {
+    const { state, layers, batch } = loaded
+    // A segment may begin before the first batch that is needed; from there on it must be whole.
+    const first = segments[0]?.header?.batch ?? batch
+    const start = { batch: Math.min(batch, first), lsn: Math.max(...layers.map(({ by }) => by.lsn)) }
+    const target = new Uncontained(state, layers)
+    const log = new LogReader(this.#disk, saltChecksum(keys), start, target, this.#damage)
+    const end = await this.#readSegments(segments, log, state)
+    await this.#judgeEnd(segments, log, manifest, end, loaded.reaches)
+    return log
   }
 
   readonly #damage = (file: string, offset: number, bytes: number, what: string): void => {
@@ -150,7 +177,7 @@ class Recovery {
 
   async #inspect(kind: 'segment' | 'checkpoint', name: string, number: number): Promise<StoredFile> {
     const { header, bytes } = await readHeader(this.#disk, kind, name)
-    return { kind, name, number, header, segment: header?.segment ?? number, bytes }
+    return { kind, name, header, number: header?.number ?? number, bytes }
   }
 
   /** Reports files of other storages and wrong names; the former are left out, the latter stay at the place that they name. */
@@ -158,56 +185,45 @@ class Recovery {
     const seen = new Set<number>()
     return files.filter((file) => {
       if (file.header === null) return true
-      const own = file.header.identity === keys.identity && file.header.salt === keys.salt
-      const name = file.header.kind === 'segment' ? segmentName(file.segment) : checkpointName(file.segment)
+      const own = isOwn(file.header, keys)
+      const name = file.header.kind === 'segment' ? segmentName(file.number) : checkpointName(file.number)
       if (!own) this.#damage(file.name, 0, file.bytes, `belongs to storage ${file.header.identity}`)
       else if (file.name !== name) this.#damage(file.name, 0, file.bytes, `is a copy of ${name}, or was renamed`)
-      const repeated = seen.has(file.segment)
-      seen.add(file.segment)
+      const repeated = seen.has(file.number)
+      seen.add(file.number)
       return own && !(repeated && file.name !== name)
     })
   }
 
-  /** The newest intact one; when none is, what can be saved of the oldest, which the log reaches furthest back behind. */
-  async #loadCheckpoint(files: readonly StoredFile[], keys: StorageKeys): Promise<Base> {
-    let base: Base = { state: this.#work.newState(), segment: 0, batch: 1, lsn: 1 }
-    for (const { name, header, segment } of files) {
-      const state = this.#work.newState()
-      const file = await this.#disk.open(name, 'existing')
-      try {
-        const faults = await readCheckpoint(file, saltChecksum(keys), (entry, lsn) => state.replay(entry, lsn))
-        if (header === null) faults.push({ offset: 0, bytes: HEADER_BYTES, what: 'the header is damaged' })
-        for (const fault of faults) this.#damage(name, fault.offset, fault.bytes, fault.what)
-        base = { state, segment, batch: header?.batch ?? 0, lsn: header?.lsn ?? 1 }
-        if (faults.length === 0) break
-      } finally {
-        await file.close()
-      }
+  async #readSegments(files: readonly StoredFile[], log: LogReader, state: StorageState): Promise<SegmentEnd | null> {
+    let end: SegmentEnd | null = null
+    for (const { name, header, bytes } of files) {
+      end = await log.read(name, header)
+      this.#progress.read(bytes, state)
     }
-    return base
+    return end
   }
 
-  async #readSegments(files: readonly StoredFile[], log: LogReader, manifest: FileHeader | null): Promise<void> {
-    let end: SegmentEnd | null = null
-    for (const { name, header } of files) end = await log.read(name, header)
-
+  async #judgeEnd(
+    files: readonly StoredFile[],
+    log: LogReader,
+    manifest: FileHeader | null,
+    end: SegmentEnd | null,
+    reaches: Loaded['reaches'],
+  ): Promise<void> {
     const last = files.at(-1)
-    if (manifest && manifest.segment > (last?.segment ?? 0)) {
-      this.#damage(segmentName(manifest.segment), 0, 0, 'the newest segment is missing')
+    if (manifest && manifest.number > (last?.number ?? 0)) {
+      this.#damage(segmentName(manifest.number), 0, 0, 'the newest segment is missing')
     }
     // The log was closed at this batch; without it the file was cut or its end is damaged.
-    if (manifest && manifest.batch >= log.expected) {
-      this.#damage(
-        last?.name ?? MANIFEST,
-        last?.bytes ?? 0,
-        0,
-        `batches up to ${manifest.batch} are missing at the end`,
-      )
-    }
+    const closedAt = manifest?.batch ?? 0
+    if (closedAt >= log.expected) this.#endMissing(last, `batches up to ${closedAt}`)
+    else if (reaches.batch > log.expected) this.#endMissing(last, `batches up to ${reaches.batch - 1}`)
+    else if (reaches.lsn > log.lsn) this.#endMissing(last, `changes up to ${reaches.lsn - 1}`)
     if (!last || !end) return
     if (last.header === null) {
       // Before the manifest named it nothing was written to it but its header.
-      const begun = manifest ? manifest.segment >= last.segment : last.bytes > HEADER_BYTES
+      const begun = manifest ? manifest.number >= last.number : last.bytes > HEADER_BYTES
       if (begun || end.frames > 0 || !end.readable) this.#damage(last.name, 0, HEADER_BYTES, 'the header is damaged')
       else await this.#removeTorn(last)
     } else if (end.gap >= 0 && this.#damaged.every((damage) => damage.file !== last.name)) {
@@ -216,6 +232,10 @@ class Recovery {
     for (const { name, header } of files.slice(0, -1)) {
       if (header === null) this.#damage(name, 0, HEADER_BYTES, 'the header is damaged')
     }
+  }
+
+  #endMissing(last: StoredFile | undefined, what: string): void {
+    this.#damage(last?.name ?? MANIFEST, last?.bytes ?? 0, 0, `${what} are missing at the end`)
   }
 
   async #cut(segment: StoredFile, offset: number): Promise<void> {
@@ -238,12 +258,41 @@ class Recovery {
   }
 
   /** Left behind when a checkpoint had its name already and a crash came before this. */
-  async #removeOutdated(files: readonly StoredFile[], from: number): Promise<StoredFile[]> {
-    const outdated = files.filter((file) => file.segment < from)
+  async #removeOutdated(
+    files: readonly StoredFile[],
+    isOutdated: (file: StoredFile) => boolean,
+  ): Promise<StoredFile[]> {
+    const outdated = files.filter(isOutdated)
     for (const { name } of outdated) await this.#disk.remove(name)
     if (outdated.length > 0) await this.#disk.syncDirectory()
-    return files.filter((file) => file.segment >= from)
+    return files.filter((file) => !outdated.includes(file))
   }
+
+  #isOutdated(file: StoredFile, firstSegment: number, { inForce }: Loaded): boolean {
+    return file.kind === 'segment' ? file.number < firstSegment : !inForce.has(file.name)
+  }
+}
+
+/** Of the segments that are what they are called. */
+function placesOf(
+  files: readonly StoredFile[],
+  keys: StorageKeys,
+): { readonly number: number; readonly batch: number }[] {
+  return files
+    .filter(
+      ({ kind, name, number, header }) => kind === 'segment' && name === segmentName(number) && isOwn(header, keys),
+    )
+    .map(({ number, header }) => ({ number, batch: header?.batch ?? 0 }))
+    .sort((a, b) => a.number - b.number)
+}
+
+function isOwn(header: FileHeader | null, keys: StorageKeys): boolean {
+  return header !== null && header.identity === keys.identity && header.salt === keys.salt
+}
+
+/** In headers and in names. */
+function numbersOf(files: readonly StoredFile[], kind: StoredFile['kind']): number[] {
+  return files.filter((file) => file.kind === kind).flatMap((file) => [file.number, numberOf(kind, file.name) ?? 0])
 }
 
 /** Behind the last byte from `offset` on that is not zero. */

@@ -23,7 +23,7 @@ export async function createSegment(
 ): Promise<DiskFile> {
   const file = await disk.open(segmentName(start.segment), 'create-log')
   try {
-    const header = encodeHeader({ kind: 'segment', ...keys, ...start })
+    const header = encodeHeader({ kind: 'segment', ...keys, ...start, number: start.segment, from: 0, to: 0 })
     await file.append(repeat === null ? [header] : [header, repeat])
     // Before the manifest names it: a manifest that names a missing segment means that one was lost.
     await disk.syncDirectory()
@@ -35,28 +35,35 @@ export async function createSegment(
   }
 }
 
+export interface OwnSegment {
+  readonly bytes: number
+  /** The next one when it was begun. */
+  readonly batch: number
+}
+
 export class Segments {
-  readonly #sizes = new Map<number, number>()
-  #current: number
+  readonly #held = new Map<number, OwnSegment>()
+  #current: LogStart
+  #bytes: number
   #file: DiskFile
 
-  constructor(segment: number, file: DiskFile) {
-    this.#current = segment
+  constructor(start: LogStart, file: DiskFile) {
+    this.#current = start
     this.#file = file
-    this.#sizes.set(segment, file.size)
+    this.#bytes = file.size
   }
 
-  /** Number → size, of those that this run began and that are still there; the last is being written. */
-  get sizes(): ReadonlyMap<number, number> {
-    return this.#sizes
+  /** By number, those that this run began and that are still there; the last is being written. */
+  get held(): ReadonlyMap<number, OwnSegment> {
+    return this.#held.set(this.#current.segment, { bytes: this.#bytes, batch: this.#current.batch })
   }
 
   get current(): number {
-    return this.#current
+    return this.#current.segment
   }
 
   get currentBytes(): number {
-    return this.#sizes.get(this.#current) ?? 0
+    return this.#bytes
   }
 
   /** Resolves when it is durable; then `grew` must follow at once. */
@@ -65,21 +72,22 @@ export class Segments {
   }
 
   grew(bytes: number): void {
-    this.#sizes.set(this.#current, this.currentBytes + bytes)
+    this.#bytes += bytes
   }
 
   /** Goes on in another segment. Resolves when the one before is closed. */
-  turnTo(segment: number, file: DiskFile): Promise<void> {
+  turnTo(start: LogStart, file: DiskFile): Promise<void> {
     const before = this.#file
-    this.#current = segment
+    this.#held.set(this.#current.segment, { bytes: this.#bytes, batch: this.#current.batch })
+    this.#current = start
+    this.#bytes = file.size
     this.#file = file
-    this.#sizes.set(segment, file.size)
     return before.close()
   }
 
   /** The segments below this number were removed. */
   forgetBelow(segment: number): void {
-    for (const known of this.#sizes.keys()) if (known < segment) this.#sizes.delete(known)
+    for (const known of this.#held.keys()) if (known < segment) this.#held.delete(known)
   }
 
   close(): Promise<void> {

@@ -5,10 +5,11 @@ import type { Dot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import type { Entry, Lsn } from './entries.ts'
+import type { EntryTarget } from './entry-reader.ts'
 import type { HintStore } from './hint-store.ts'
 import { PackedMemtable } from './memtable.ts'
 
-export class StorageState {
+export class StorageState implements EntryTarget {
   readonly memtable: PackedMemtable = new PackedMemtable()
   readonly catalog: Map<string, Uint8Array> = new Map()
   readonly hints: HintStore
@@ -68,13 +69,25 @@ export class StorageState {
     else this.catalog.set(name, bytes)
   }
 
-  /** An entry that was read back. Its blobs are copied: they must not keep a whole read buffer alive. */
-  replay(entry: Entry, lsn: Lsn): void {
+  /** What was read back. Views on what was read are copied: they must not keep a whole read buffer alive. */
+  record(
+    partition: PartitionId,
+    bucket: string,
+    key: Uint8Array,
+    record: Uint8Array | null,
+    received: readonly Dot[],
+    lsn: Lsn,
+  ): void {
+    if (received.length > 0) {
+      const clock = this.clockOf(partition)
+      for (const dot of received) clock.add(dot)
+    }
+    if (record !== null) this.memtable.put(partition, bucket, key, record, lsn)
+    else this.memtable.remove(partition, bucket, key)
+  }
+
+  entry(entry: Entry): void {
     switch (entry.type) {
-      case 'record': {
-        const record = entry.record && Buffer.from(entry.record)
-        return this.putRecord(entry.partition, entry.bucket, entry.key, record, entry.received, lsn)
-      }
       case 'clock':
         if (entry.replace) return this.replaceClock(entry.partition, entry.clock)
         return this.joinClock(entry.partition, entry.clock)

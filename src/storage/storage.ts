@@ -37,9 +37,9 @@ export interface StorageOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** A segment of the log is closed at this size. */
+  /** A segment of the log is closed at this size, or at a part of what the log may grow to. */
   readonly segmentBytesMax: number
-  /** No checkpoint before the log has grown by this much, and by the size of the live data, since the last one. */
+  /** The log may grow to this size before checkpoints shorten it, or to a part of theirs. */
   readonly checkpointBytesMin: number
   readonly hintBytesMax: number
   /** Budget for live data (keys and records). */
@@ -110,7 +110,7 @@ export class Storage {
       const nothing = { isNew: true, wasClean: true, damaged: [], tornBytes: 0, keys: 0, hints: 0, elapsedMs: 0 }
       return new Storage(options, newKeys(random).identity, newState(), nothing)
     }
-    const recovered = await recover({ disk, random, logger, newState })
+    const recovered = await recover({ disk, clock, random, logger, newState })
     const { state, keys, isNew, wasClean, damaged, tornBytes } = recovered
     const storage = new Storage(options, keys.identity, state, {
       isNew,
@@ -126,11 +126,11 @@ export class Storage {
         disk,
         clock,
         keys,
-        segmentBytesMax: options.segmentBytesMax,
+        segmentBytes: () => storage.#checkpoints?.segmentBytes ?? options.segmentBytesMax,
         start: recovered.start,
         repeat: recovered.repeat,
-        onSynced: () => {
-          storage.#checkpoints?.consider()
+        onSynced: (bytes) => {
+          storage.#checkpoints?.synced(bytes)
           storage.#tellRoom()
         },
         onFailed: (error) => storage.#failed(error),
@@ -286,7 +286,7 @@ export class Storage {
   }
 
   /**
-   * What damage touched is rebuilt or marked as filling: writes a checkpoint that takes the place of all older files, then sets the
+   * What damage touched is rebuilt or marked as filling: writes checkpoints that take the place of all older files, then sets the
    * damaged ones aside as `quarantine-*`. Until then every start reports the damage again.
    */
   async quarantineDone(): Promise<void> {
@@ -315,6 +315,7 @@ export class Storage {
   }
 
   #failed(error: QuorateError): void {
+    this.#checkpoints?.failed()
     this.#options.logger.error({ err: error }, 'the storage failed and stops')
     for (const listener of this.#listeners.splice(0)) listener(error)
   }

@@ -18,7 +18,8 @@ describe('checkpoints', () => {
     await storage.synced(storage.lastLsn)
     expect(storage.stats.checkpoints).toBeGreaterThan(5)
     expect(storage.stats.logBytes).toBeLessThan(300_000)
-    expect([...disk.names.keys()].filter((name) => name.startsWith('checkpoint-')).length).toBeLessThanOrEqual(2)
+    // 36 kB in three partitions, in ranges of at least 12.5 kB, one of them perhaps twice.
+    expect([...disk.names.keys()].filter((name) => name.startsWith('checkpoint-')).length).toBeLessThanOrEqual(4)
     const content = contentOf(storage)
     for (const left of [disk.powerCut(), CrashDisk.of(disk.image())]) {
       const again = await openStorage(left)
@@ -26,7 +27,7 @@ describe('checkpoints', () => {
       expect(contentOf(again)).toBe(content)
       // What an interrupted checkpoint left behind is gone.
       const names = [...left.names.keys()]
-      expect(names.filter((name) => name.startsWith('checkpoint-'))).toHaveLength(1)
+      expect(names.filter((name) => name.startsWith('checkpoint-')).length).toBeLessThanOrEqual(3)
       expect(names.filter((name) => name.endsWith('.tmp'))).toEqual([])
     }
   })
@@ -47,11 +48,11 @@ describe('checkpoints', () => {
     }
     await storage.synced(storage.putRecord(16, 'b', 'k', Buffer.alloc(2000), []))
     for (let i = 0; i < 1000; i++) await Promise.resolve()
-    expect(names()).toEqual(['checkpoint-00000002.tmp'])
+    expect(names()).toEqual(['checkpoint-00000001.tmp'])
     blocked.resolve()
     await storage.synced(storage.lastLsn)
     for (let i = 0; i < 1000; i++) await Promise.resolve()
-    expect(names()).toEqual(['checkpoint-00000002'])
+    expect(names()).toEqual(['checkpoint-00000001'])
   })
 
   it('gives up for lack of space without failing the log, and says that it is full', async () => {
@@ -79,7 +80,7 @@ describe('checkpoints', () => {
     }
     const storage = await openStorage(disk)
     expect(storage.recovery).toMatchObject({ isNew: false, damaged: [], wasClean: true })
-    for (let i = 0; i < 1000 && storage.stats.checkpoints === 0; i++) await Promise.resolve()
+    for (let i = 0; i < 1000 && storage.stats.segments > 1; i++) await Promise.resolve()
     expect(disk.names.size).toBeLessThan(6)
     expect(storage.stats.segments).toBe(1)
   })

@@ -98,7 +98,7 @@ describe('crashes', () => {
       totals.torn += done.torn
     }
     expect(totals.checkpoints).toBeGreaterThan(60)
-    expect(totals.torn).toBeGreaterThan(2)
+    expect(totals.torn).toBeGreaterThan(0)
   }, 120_000)
 
   it.each(['killed', 'power cut, all lost', 'power cut 1', 'power cut 2', 'power cut 3'])(

@@ -2,6 +2,7 @@
 // reported damage. Never a wrong value, never silence, never a start that fails.
 
 import { describe, expect, it } from 'vitest'
+import { HEADER_BYTES } from '../../src/storage/file-header.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { CrashDisk, type Image } from './crash-disk.ts'
 import { contentOf, LIFE, openStorage, viewOf } from './fixture.ts'
@@ -124,7 +125,7 @@ describe('damage', () => {
     const log = 'log-00000001'
     const size = (made.image.get(log) as Uint8Array).length
     expect(await judge(made, flipped(made.image, log, size - 1))).toBe('cut')
-    expect(await judge(made, flipped(made.image, log, 64 + 40))).toBe('damage')
+    expect(await judge(made, flipped(made.image, log, HEADER_BYTES + 40))).toBe('damage')
     const closed = await make({ close: true })
     const last = (closed.image.get(log) as Uint8Array).length
     expect(await judge(closed, truncated(closed.image, log, last - 40), true)).toBe('damage')
@@ -200,7 +201,7 @@ describe('damage', () => {
     const made = await make({ close: true, segmentBytesMax: 100 })
     const disk = CrashDisk.of(flipped(made.image, 'log-00000002', 100))
     const storage = await openStorage(disk, { checkpointBytesMin: 1 })
-    expect(storage.recovery.damaged).toMatchObject([{ file: 'log-00000002', offset: 64 }])
+    expect(storage.recovery.damaged).toMatchObject([{ file: 'log-00000002', offset: HEADER_BYTES }])
     for (let i = 0; i < 20; i++) await storage.synced(storage.putRecord(16, 'b', `k${i}`, Buffer.alloc(500), []))
     expect(storage.stats.checkpoints).toBe(0)
     expect([...disk.names.keys()]).toContain('log-00000002')

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import { systemError } from '../../src/simulator/simulated-file.ts'
-import { FORMAT_VERSION } from '../../src/storage/file-header.ts'
+import { FORMAT_VERSION, HEADER_BYTES } from '../../src/storage/file-header.ts'
 import { type Line, remember } from '../lines.ts'
 import { CrashDisk } from './crash-disk.ts'
 import { contentOf, LIFE, openStorage, OTHER_LIFE, viewOf } from './fixture.ts'
@@ -247,14 +247,17 @@ describe('storage', () => {
     }
   })
 
-  it('refuses a directory that a later version wrote', async () => {
+  it.each([
+    ['a later', FORMAT_VERSION + 1, HEADER_BYTES],
+    ['an earlier', 3, 64],
+  ])('refuses a directory that %s version wrote', async (_which, version, bytes) => {
     const disk = new CrashDisk()
     await (await openStorage(disk)).close()
     const { crc32 } = await import('node:zlib')
     const image = disk.image()
     const header = Buffer.from(image.get('log-00000001') as Uint8Array)
-    header.writeUInt32LE(FORMAT_VERSION + 1, 8)
-    header.writeUInt32LE(crc32(header.subarray(0, 60)), 60)
+    header.writeUInt32LE(version, 8)
+    header.writeUInt32LE(crc32(header.subarray(0, bytes - 4)), bytes - 4)
     image.set('log-00000001', header)
     await expect(openStorage(CrashDisk.of(image))).rejects.toMatchObject({ code: 'config' })
   })

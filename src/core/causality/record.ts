@@ -9,7 +9,7 @@ import { DotSet } from './dot-set.ts'
 import { msFromHybrid } from './hybrid-clock.ts'
 import { type Lives, placeOf, sharedLives } from './lives.ts'
 import { Span } from './span.ts'
-import { decodeDot, decodeSteady, encodeSteady, isSteady, STEADY } from './steady-record.ts'
+import { decodeDot, decodeSteady, encodeSteady, isSteady, looksSteady, STEADY } from './steady-record.ts'
 import { compareByStamp, type Version } from './version.ts'
 import {
   areTwins,
@@ -338,9 +338,9 @@ export function decodeRecord(bytes: Uint8Array): KeyRecord {
   return { versions, past, span, deadTags }
 }
 
-/** The dot of the one version of a steady record; null where the bytes have another form. Throws `MalformedBytes`. */
+/** The dot of the one version of a steady record; null where the bytes have another form, or none. */
 export function ownDotOf(bytes: Uint8Array): Dot | null {
-  if (bytes.length === 0 || (bytes[0] as number) < STEADY) return null
+  if (!looksSteady(bytes)) return null
   const reader = new ByteReader(bytes)
   reader.u8()
   return decodeDot(reader)

@@ -24,6 +24,18 @@ export function isSteady(version: Version): boolean {
   return content === null || (content.meta.length === 0 && codeOfContentType(content.contentType) >= 0)
 }
 
+/** Whether bytes that may be anything begin with what `decodeDot` takes, behind the first one. */
+export function looksSteady(bytes: Uint8Array): boolean {
+  const flags = bytes[0] ?? 0
+  if (flags < STEADY || flags > (STEADY | DELETION | DEADLINE)) return false
+  let end = 1 + LIFE_BYTES
+  while (end < LONGEST_DOT && (bytes[end] ?? 0) >= 0x80) end++
+  return end < LONGEST_DOT && (bytes[end] ?? 0) > 0
+}
+
+/** A flag, a life, and a counter of seven bytes: more than are ever counted. */
+const LONGEST_DOT = 1 + LIFE_BYTES + 7
+
 /** Only what `isSteady`. */
 export function encodeSteady(writer: ByteWriter, { dot, stamp, deadlineMs, content }: Version): void {
   writer.u8(STEADY | (content === null ? DELETION : 0) | (deadlineMs === null ? 0 : DEADLINE))

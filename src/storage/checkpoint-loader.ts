@@ -1,0 +1,198 @@
+// Puts together what the checkpoints of a directory say: for each unit the newest whole file, of damaged ones only where no whole one is.
+// Knows nothing of the log's inside. Invariant: nothing of a file is kept whose damage was found later, unless no whole file has its units.
+
+import type { Dot } from '../core/causality/dot.ts'
+import type { PartitionId } from '../core/ring/partition.ts'
+import type { Disk } from '../ports/disk.ts'
+import { type CheckpointFound, type Fault, readCheckpoint } from './checkpoint-reader.ts'
+import type { Entry, Lsn } from './entries.ts'
+import type { EntryTarget } from './entry-reader.ts'
+import { type FileHeader, HEADER_BYTES } from './file-header.ts'
+import type { StorageState } from './storage-state.ts'
+import {
+  type Coverage,
+  FACTS,
+  firstBatchOf,
+  type Layer,
+  layerAt,
+  layersOf,
+  NOTHING,
+  type Unit,
+  unitOf,
+} from './units.ts'
+
+export interface CheckpointFile {
+  readonly name: string
+  /** Null: damaged. Then nobody knows what it covers. */
+  readonly header: FileHeader | null
+  readonly bytes: number
+}
+
+export interface Loaded {
+  readonly state: StorageState
+  readonly layers: readonly Layer<Coverage>[]
+  /** The first batch of the log that is needed; 0: unknown. */
+  readonly batch: number
+  /** Names of the files that count for a unit. */
+  readonly inForce: ReadonlySet<string>
+  /** What the log must reach, or its end is lost: it was synced so far when the files were published. */
+  readonly reaches: { readonly batch: number; readonly lsn: Lsn }
+}
+
+export interface LoaderWork {
+  readonly disk: Disk
+  readonly saltCrc: number
+  /** In order, the oldest first. */
+  readonly files: readonly CheckpointFile[]
+  readonly newState: () => StorageState
+  readonly damage: (file: string, offset: number, bytes: number, what: string) => void
+  /** Called now and then. */
+  readonly progress: (bytes: number, state: StorageState) => void
+}
+
+interface Source extends Coverage {
+  readonly file: CheckpointFile
+}
+
+/** A file may turn out to be damaged when most of it is in the state already: then everything is read again without it. */
+export async function loadCheckpoints(work: LoaderWork): Promise<Loaded> {
+  const faulty = new Set(work.files.filter(({ header }) => header === null))
+  for (const { name } of faulty) work.damage(name, 0, HEADER_BYTES, 'the header is damaged')
+  const told = new Set<CheckpointFile>()
+  for (;;) {
+    const known = new Set(faulty)
+    const loaded = await loadOnce(work, known, (file, faults) => {
+      faulty.add(file)
+      if (told.has(file)) return
+      told.add(file)
+      for (const fault of faults) work.damage(file.name, fault.offset, fault.bytes, fault.what)
+    })
+    if (faulty.size === known.size) return loaded
+  }
+}
+
+async function loadOnce(
+  work: LoaderWork,
+  faulty: ReadonlySet<CheckpointFile>,
+  found: (file: CheckpointFile, faults: readonly Fault[]) => void,
+): Promise<Loaded> {
+  const state = work.newState()
+  const { bottom, sources } = sourcesOf(work.files, faulty)
+  const layers = layersOf<Coverage>(bottom, sources)
+  const inForce = new Set<string>()
+  const reaches = {
+    batch: Math.max(...layers.map(({ by }) => by.batch)),
+    lsn: Math.max(...layers.map(({ by }) => by.lsn)),
+  }
+  for (const file of work.files) {
+    const by = sources.find((source) => source.file === file) ?? bottom
+    if (!layers.some((layer) => layer.by === by)) continue
+    inForce.add(file.name)
+    const { faults, through } = await readOne(work, file, new UnitFilter(state, layers, by))
+    if (!faulty.has(file)) reaches.lsn = Math.max(reaches.lsn, through + 1)
+    if (faults.length > 0) found(file, faults)
+    work.progress(file.bytes, state)
+  }
+  return { state, layers, batch: firstBatchOf(layers), inForce, reaches }
+}
+
+/** The lowest layer first: the damaged, of them the oldest on top, since the log after it tells the most; then the whole, in order. */
+function sourcesOf(
+  files: readonly CheckpointFile[],
+  faulty: ReadonlySet<CheckpointFile>,
+): { bottom: Coverage; sources: Source[] } {
+  const nameless = files.some(({ header }) => header === null)
+  const bottom = nameless ? { ...NOTHING, batch: 0 } : NOTHING
+  const damaged: Source[] = []
+  const whole: Source[] = []
+  for (const file of files) {
+    if (file.header === null) continue
+    const { from, to, lsn, batch } = file.header
+    // What a damaged one lacks may be in the log: nothing is left out there.
+    if (faulty.has(file)) damaged.unshift({ file, from, to, lsn: 1, batch })
+    else whole.push({ file, from, to, lsn, batch })
+  }
+  return { bottom, sources: [...damaged, ...whole] }
+}
+
+async function readOne(work: LoaderWork, file: CheckpointFile, target: EntryTarget): Promise<CheckpointFound> {
+  const opened = await work.disk.open(file.name, 'existing')
+  try {
+    return await readCheckpoint(opened, work.saltCrc, file.header ?? NOTHING, target)
+  } finally {
+    await opened.close()
+  }
+}
+
+/** Lets through what is of the units for which a file counts. */
+class UnitFilter implements EntryTarget {
+  readonly #state: StorageState
+  readonly #layers: readonly Layer<Coverage>[]
+  readonly #by: Coverage
+  #partition: PartitionId = -1
+  #isOwn = false
+
+  constructor(state: StorageState, layers: readonly Layer<Coverage>[], by: Coverage) {
+    this.#state = state
+    this.#layers = layers
+    this.#by = by
+  }
+
+  record(
+    partition: PartitionId,
+    bucket: string,
+    key: Uint8Array,
+    record: Uint8Array | null,
+    received: readonly Dot[],
+    lsn: Lsn,
+  ): void {
+    if (partition !== this.#partition) {
+      this.#partition = partition
+      this.#isOwn = this.#counts(unitOf(partition))
+    }
+    if (this.#isOwn) this.#state.record(partition, bucket, key, record, received, lsn)
+  }
+
+  entry(entry: Entry): void {
+    if (this.#counts(unitOfEntry(entry))) this.#state.entry(entry)
+  }
+
+  #counts(unit: Unit): boolean {
+    return layerAt(this.#layers, unit).by === this.#by
+  }
+}
+
+function unitOfEntry(entry: Entry): Unit {
+  return entry.type === 'clock' ? unitOf(entry.partition) : FACTS
+}
+
+/** What a log is replayed into: leaves out the changes that a unit's checkpoint contains. */
+export class Uncontained implements EntryTarget {
+  readonly #state: StorageState
+  readonly #layers: readonly Layer<Coverage>[]
+  /** From here on nothing is contained anywhere. */
+  readonly #lsn: Lsn
+
+  constructor(state: StorageState, layers: readonly Layer<Coverage>[]) {
+    this.#state = state
+    this.#layers = layers
+    this.#lsn = Math.max(...layers.map(({ by }) => by.lsn))
+  }
+
+  record(
+    partition: PartitionId,
+    bucket: string,
+    key: Uint8Array,
+    record: Uint8Array | null,
+    received: readonly Dot[],
+    lsn: Lsn,
+  ): void {
+    if (lsn < this.#lsn && lsn < layerAt(this.#layers, unitOf(partition)).by.lsn) return
+    this.#state.record(partition, bucket, key, record, received, lsn)
+  }
+
+  entry(entry: Entry, lsn: Lsn): void {
+    if (lsn < this.#lsn && lsn < layerAt(this.#layers, unitOfEntry(entry)).by.lsn) return
+    this.#state.entry(entry)
+  }
+}
