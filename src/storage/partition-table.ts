@@ -46,7 +46,7 @@ export class PartitionTable {
     for (;;) {
       const page = this.pageOf(hash)
       if (page.insert(page.seek(hash) + behind, hash, ref)) break
-      this.#remake(page)
+      this.#remake(page, hash)
     }
     this.#count++
   }
@@ -55,7 +55,7 @@ export class PartitionTable {
     page.remove(slot)
     this.#count--
     if (page.count > 0 || page === this.#pages[0]) {
-      if (page.isSparse) this.#remake(page)
+      if (page.isSparse) this.#remake(page, page.from)
       return
     }
     // The page before it covers its hashes from now on.
@@ -63,8 +63,9 @@ export class PartitionTable {
     this.#indexBytes -= page.bytes
   }
 
-  #remake(page: IndexPage): void {
-    const remade = page.remade()
+  /** Room for an entry of this hash. */
+  #remake(page: IndexPage, hash: number): void {
+    const remade = page.remade(hash)
     this.#pages.splice(this.#pages.indexOf(page), 1, ...remade)
     this.#indexBytes -= page.bytes
     for (const { bytes } of remade) this.#indexBytes += bytes
