@@ -98,7 +98,8 @@ async function judged(
     done += part.count
     failures.push(...part.failures)
     if (options.json) return
-    for (const failure of part.failures) process.stdout.write(`FAILED ${failure.what}\n  ${replayOf(failure.point)}\n`)
+    // What went wrong is told at the end; who watches may stop earlier.
+    for (const { point } of part.failures) process.stdout.write(`FAILED ${replayOf(point)}\n`)
     if (isTTY) process.stderr.write(`\r${workload} ${done}/${names.length} crashes `)
     else if (done - told >= 1000) process.stderr.write(`${workload} ${(told = done)}/${names.length} crashes\n`)
   }

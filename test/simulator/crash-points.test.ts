@@ -6,7 +6,7 @@ import type { StorageScript } from '../../src/simulator/crash-points/storage-scr
 import { StorageWorkload } from '../../src/simulator/crash-points/storage-workload.ts'
 import { Judge, replayOf, tableOf, WORKLOADS } from '../../src/simulator/crash-points/sweep.ts'
 
-const SAMPLES: Readonly<Record<string, number>> = { records: 500, hints: 500, filling: 30 }
+const SAMPLES: Readonly<Record<string, number>> = { records: 400, busy: 200, hints: 400, filling: 30 }
 
 describe('crash points', () => {
   const judge = new Judge()

@@ -1,5 +1,5 @@
-// The scripts of one storage that are crashed everywhere: records that come, change and go; hints that are added, merged, delivered and
-// dropped. Both through several segments, checkpoints, ends and starts. Invariant: all choices come from the script's own random stream.
+// The scripts of one storage that are crashed everywhere: records that come, change and go; a stream of them that waits for no sync, under
+// checkpoints of many blocks; hints that are added, merged, delivered and dropped. All through several segments, checkpoints, ends and starts. Invariant: all choices come from the script's own random stream.
 
 import type { Dot } from '../../core/causality/dot.ts'
 import { DotSet } from '../../core/causality/dot-set.ts'
@@ -14,6 +14,7 @@ const GROWING = 40
 
 export const STORAGE_SCRIPTS: readonly StorageScript[] = [
   { name: 'records', limits: { segmentBytesMax: 20 << 10, checkpointBytesMin: 32 << 10 }, run: records },
+  { name: 'busy', limits: { segmentBytesMax: 96 << 10, checkpointBytesMin: 64 << 10 }, run: busy },
   { name: 'hints', limits: { segmentBytesMax: 8 << 10, checkpointBytesMin: 12 << 10 }, run: hints },
 ]
 
@@ -65,6 +66,35 @@ async function records(stage: ScriptStage): Promise<void> {
   }
   await grow('more', 0)
   for (let i = 0; i < 30; i++) await stage.change(one)
+  await stage.close()
+}
+
+/** Changes are made while a checkpoint is under way, and are in part of it: what it shows must not outrun the log. */
+async function busy(stage: ScriptStage): Promise<void> {
+  const random = stage.random.fork('script')
+  const dots = counted(random)
+  const put = (storage: Storage, place: number): void => {
+    const partition = PARTITIONS[place % PARTITIONS.length] as number
+    storage.putRecord(partition, 'b', `k${place}`, Buffer.alloc(5000 + random.integer(0, 2000), place), [dots()])
+  }
+  const stream = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      // One after the other at far ends, so that a checkpoint that has the second and not the first would show.
+      void stage.change((storage) => put(storage, 4 * random.integer(0, 10)))
+      void stage.change((storage) => storage.setCatalog(`fact ${i % 3}`, random.bytes(20)))
+      void stage.change((storage) => put(storage, 4 * random.integer(0, 10) + 3))
+      await stage.pause(0.02 + 0.15 * random.next())
+      if (i % 20 === 19) await stage.change((storage) => put(storage, random.integer(0, 40)))
+    }
+  }
+  await stage.open()
+  for (let place = 0; place < 39; place++) void stage.change((storage) => put(storage, place))
+  await stage.change((storage) => put(storage, 39))
+  await stream(60)
+  stage.crash('power-cut')
+
+  await stage.open()
+  await stream(60)
   await stage.close()
 }
 

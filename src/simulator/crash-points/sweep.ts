@@ -27,6 +27,9 @@ export interface WorkloadResult {
   readonly failures: readonly PointFailure[]
 }
 
+const SHOWN_MAX = 5
+const WORDS_MAX = 300
+
 /** Judges points of any workload; each workload is surveyed once. */
 export class Judge {
   readonly #surveys = new Map<string, Promise<Survey>>()
@@ -51,7 +54,9 @@ export class Judge {
   async judge(point: CrashPoint): Promise<PointFailure | null> {
     const survey = await this.survey(point.workload)
     const what = await survey.judge(point)
-    return what === null ? null : { point, operation: survey.operations[point.operation - 1] ?? 'none', what }
+    return what === null
+      ? null
+      : { point, operation: survey.operations[point.operation - 1] ?? 'none', what: what.slice(0, WORDS_MAX) }
   }
 }
 
@@ -79,8 +84,11 @@ export function tableOf(results: readonly WorkloadResult[]): string {
     const told = Object.entries(figures).map(([figure, count]) => `${count} ${figure}`)
     lines.push(`${workload}: ${told.join(', ')}`)
   }
-  for (const { point, operation, what } of results.flatMap((result) => result.failures)) {
-    lines.push(`FAILED ${point.moment} ${operation}, ${point.variant}: ${what}`, `  replay: ${replayOf(point)}`)
+  for (const { failures } of results) {
+    for (const { point, operation, what } of failures.slice(0, SHOWN_MAX))
+      lines.push(`FAILED ${point.moment} ${operation}, ${point.variant}: ${what}`, `  replay: ${replayOf(point)}`)
+    if (failures.length > SHOWN_MAX)
+      lines.push(`  and ${failures.length - SHOWN_MAX} more of ${failures[0]?.point.workload}`)
   }
   return `${lines.join('\n')}\n`
 }
