@@ -6,7 +6,7 @@ import type { StorageScript } from '../../src/simulator/crash-points/storage-scr
 import { StorageWorkload } from '../../src/simulator/crash-points/storage-workload.ts'
 import { Judge, replayOf, tableOf, WORKLOADS } from '../../src/simulator/crash-points/sweep.ts'
 
-const SAMPLES: Readonly<Record<string, number>> = { records: 400, busy: 200, hints: 400, filling: 30 }
+const SAMPLES: Readonly<Record<string, number>> = { records: 300, busy: 150, hints: 300, filling: 25 }
 
 describe('crash points', () => {
   const judge = new Judge()

@@ -58,12 +58,12 @@ export const PLANS: readonly Plan[] = ROUNDS.flatMap((round) => [
 type Change = (storage: Storage) => void
 
 /** Each inner list is one batch. */
-function changesOf(round: number): readonly (readonly Change[])[] {
+function changesOf(round: number, seed: number): readonly (readonly Change[])[] {
   const dot = (counter: number, life = LIFE): { life: string; counter: number } => ({
     life,
     counter: 10 * round + counter,
   })
-  const value = (name: string): Buffer => Buffer.from(`value ${name} of round ${round}`)
+  const value = (name: string): Buffer => Buffer.from(`value ${name} of round ${round} in ${seed}`)
   const hint = (storage: Storage, counter: number): void => {
     storage.hints.add('n2', { bucket: 'b', key: 'k1', partition: 16 }, 'siblings', viewOf(10 * round + counter))
   }
@@ -92,7 +92,7 @@ function changesOf(round: number): readonly (readonly Change[])[] {
   ]
 }
 
-/** `seed`: of the storage's identity; two directories of one plan differ in nothing else. */
+/** `seed`: of the storage's identity and its values; for the rest, and in their files' names, two directories of one plan are alike. */
 export async function makeDirectory(plan: Plan, seed: number = 1): Promise<Directory> {
   const disk = new CrashDisk()
   const checkpointBytesMin = plan.generations > 0 ? 2500 : 1 << 30
@@ -127,7 +127,7 @@ export async function makeDirectory(plan: Plan, seed: number = 1): Promise<Direc
   }
   note()
   for (let round = 0; round <= plan.generations; round++) {
-    for (const batch of changesOf(round)) await make(batch)
+    for (const batch of changesOf(round, seed)) await make(batch)
     if (round < plan.generations) await checkpoint(storage, make)
   }
   if (plan.close) await storage.close()

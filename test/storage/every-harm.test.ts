@@ -2,9 +2,12 @@
 // and after damage the storage goes on. What is allowed is `harm-judge.ts`, what is done `harms.ts`.
 
 import { afterAll, describe, expect, test } from 'vitest'
+import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { type Directory, makeDirectory, PLANS, type Plan } from './directories.ts'
 import { HarmJudge, type Outcome } from './harm-judge.ts'
-import { changedBytes, files, type Harm, isCheckpoint, isLog, truncations } from './harms.ts'
+import { changedBytes, files, type Harm, isCheckpoint, isLog, pairs, truncations } from './harms.ts'
+
+const PAIRS = 300
 
 const counts: Record<Outcome, number> = { exact: 0, cut: 0, damage: 0, refused: 0 }
 
@@ -50,6 +53,11 @@ describe.each(PLANS)('$name', (plan) => {
   test('files lost, swapped, copied, set back, brought back, foreign, added to', { timeout: 120_000 }, async () => {
     const [directory, other] = await twins(plan)
     await judgeAll(directory, files(directory, other), 1)
+  })
+
+  test('two of all that at once', { timeout: 120_000 }, async () => {
+    const directory = await makeDirectory(plan)
+    await judgeAll(directory, pairs(directory, new SeededRandom(`pairs of ${plan.name}`), PAIRS), 1)
   })
 })
 

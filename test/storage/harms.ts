@@ -1,6 +1,7 @@
 // Every single harm to a directory's files: bytes changed, files cut, lost, swapped, copied, set back, brought back, or of another storage.
 // Knows names of files, nothing of what is in them. Invariant: a harm says which bytes it leaves as they were.
 
+import type { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import type { Image } from './crash-disk.ts'
 import type { Directory } from './directories.ts'
 
@@ -19,6 +20,8 @@ export interface Harm {
   readonly isCut: boolean
   /** The file that says whose directory this is says another name. */
   readonly isUsurped?: boolean
+  /** Two at once: some cannot be told from one that is allowed, so neither silence nor the extent of the loss is judged. */
+  readonly isDouble?: boolean
 }
 
 export function isLog(name: string): boolean {
@@ -74,6 +77,19 @@ export function* files(directory: Directory, other: Directory): Iterable<Harm> {
   yield* fromThePast(directory)
   yield* foreign(directory, other)
   yield* added(directory)
+}
+
+/** Without those from another storage: where the manifest is gone as well, any one file says whose the directory is. */
+export function* pairs(directory: Directory, random: SeededRandom, count: number): Iterable<Harm> {
+  const others = [...lostAndExchanged(directory), ...fromThePast(directory), ...added(directory)]
+  const kinds = [[...changedBytes(directory)], [...truncations(directory)], others]
+  for (let i = 0; i < count; i++) {
+    const [a, b] = [random.pick(random.pick(kinds)), random.pick(random.pick(kinds))]
+    const image = new Map(a.image)
+    for (const [file, bytes] of b.image) if (directory.image.get(file) !== bytes) image.set(file, bytes)
+    for (const file of directory.image.keys()) if (!b.image.has(file)) image.delete(file)
+    yield { what: `${a.what}; ${b.what}`, image, touched: [...a.touched, ...b.touched], isCut: false, isDouble: true }
+  }
 }
 
 function whole(...names: readonly string[]): readonly Touched[] {
