@@ -1,5 +1,6 @@
 // A sample of what `npm run simulate -- --crash-points` does at every operation; and that its judge objects where it must.
 
+import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { nameOf, pointNamed, pointsOf } from '../../src/simulator/crash-points/points.ts'
 import type { StorageScript } from '../../src/simulator/crash-points/storage-script.ts'
@@ -60,6 +61,16 @@ describe('crash points', () => {
     }
     expect(found.length).toBe(5)
     expect(found[0]).toContain('was promised')
+  })
+
+  test('are judged by a command, in processes of their own', { timeout: 60_000 }, () => {
+    const of = ['--crash-points', '--workload', 'hints', '--sample', '50']
+    const all = spawnSync(process.execPath, ['scripts/simulate.ts', ...of], { encoding: 'utf8' })
+    expect(all.stdout).toMatch(/^hints +\d+ +\d+ +50 +0$/m)
+    const one = ['--crash-points', '--point', 'hints:20:after:power-least']
+    const again = spawnSync(process.execPath, ['scripts/simulate.ts', ...one], { encoding: 'utf8' })
+    expect(again.stdout).toContain('after operation 20: ')
+    expect([all.status, again.status]).toEqual([0, 0])
   })
 
   test('have names that say where they are', () => {
