@@ -7,7 +7,7 @@ import type { StorageScript } from '../../src/simulator/crash-points/storage-scr
 import { StorageWorkload } from '../../src/simulator/crash-points/storage-workload.ts'
 import { Judge, replayOf, tableOf, WORKLOADS } from '../../src/simulator/crash-points/sweep.ts'
 
-const SAMPLES: Readonly<Record<string, number>> = { records: 300, busy: 150, hints: 300, filling: 25 }
+const SAMPLES: Readonly<Record<string, number>> = { records: 250, busy: 120, hints: 300, filling: 20 }
 
 describe('crash points', () => {
   const judge = new Judge()

@@ -9,7 +9,7 @@ import { type Directory, makeDirectory, PLANS } from './directories.ts'
 import { openStorage } from './fixture.ts'
 import { changedBytes, files, type Harm, truncations } from './harms.ts'
 
-const HARMS_EACH = 6
+const HARMS_EACH = 4
 const AFTERMATHS = ['killed', 'all lost', 'chance 1', 'chance 2'] as const
 
 /** How far it came. */

@@ -38,12 +38,12 @@ export function newestLog(image: Image): string {
   return name
 }
 
-/** One bit of every byte; of every third byte also all of them, both ways. */
+/** One bit of every byte; of every fifth byte also all of them, both ways. */
 export function* changedBytes({ image }: Directory): Iterable<Harm> {
   for (const [file, bytes] of image) {
     for (let at = 0; at < bytes.length; at++) {
       const before = bytes[at] as number
-      const values = [before ^ (1 << (at % 8)), ...(at % 3 === 0 ? [0x00, 0xff] : [])]
+      const values = [before ^ (1 << (at % 8)), ...(at % 5 === 0 ? [0x00, 0xff] : [])]
       for (const value of values) {
         if (value === before) continue
         const copy = Uint8Array.from(bytes)
