@@ -6,8 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { runSeed, type SeedResult } from '../src/simulator/run.ts'
 import { Report } from '../src/simulator/report.ts'
 import { readArguments, refuse, wholeNumber } from './command-line.ts'
+import { CRASH_WORKLOADS, crashEverywhere, crashOnePoint, crashPointNamed } from './crash-points.ts'
 
 const USAGE = `simulate --seeds A..B | --seed N [--trace] [--verify] [--jobs N] [--stop-first] [--json]
+simulate --crash-points [--workload NAME] [--sample N] [--point NAME] [--jobs N] [--json]
 
   --seeds A..B   run these seeds (default 1..300)
   --seed N       run one seed and print the hash over all its events
@@ -17,6 +19,11 @@ const USAGE = `simulate --seeds A..B | --seed N [--trace] [--verify] [--jobs N] 
   --jobs N       worker processes (default 2)
   --stop-first   stop at the first violation
   --json         the results as JSON lines
+
+  --crash-points  fixed workloads (${CRASH_WORKLOADS.join(', ')}), crashed at every operation of a disk
+  --workload NAME one of them
+  --sample N      of each at most so many crashes
+  --point NAME    one crash again, as a failure prints it
 `
 
 /** Their results are all kept until the end. */
@@ -46,6 +53,10 @@ async function main(args: readonly string[]): Promise<number> {
         jobs: { type: 'string', default: '2' },
         'stop-first': { type: 'boolean' },
         json: { type: 'boolean' },
+        'crash-points': { type: 'boolean' },
+        workload: { type: 'string' },
+        sample: { type: 'string' },
+        point: { type: 'string' },
         help: { type: 'boolean' },
       },
     },
@@ -54,6 +65,22 @@ async function main(args: readonly string[]): Promise<number> {
   if (values.help) {
     process.stdout.write(USAGE)
     return 0
+  }
+  if (values['crash-points']) {
+    if (values.point !== undefined) {
+      const point = crashPointNamed(values.point)
+      if (point === null) refuse(`--point takes a name like records:17:before:killed; not "${values.point}"`, USAGE)
+      return crashOnePoint(point)
+    }
+    const { workload } = values
+    if (workload !== undefined && !CRASH_WORKLOADS.includes(workload))
+      refuse(`--workload takes ${CRASH_WORKLOADS.join(', ')}; not "${workload}"`, USAGE)
+    return crashEverywhere({
+      jobs: wholeNumber('jobs', values.jobs, 1, USAGE),
+      most: values.sample === undefined ? Infinity : wholeNumber('sample', values.sample, 1, USAGE),
+      workloads: workload === undefined ? [] : [workload],
+      json: values.json === true,
+    })
   }
   const seed = values.seed === undefined ? null : wholeNumber('seed', values.seed, 0, USAGE)
   if (seed !== null && !values.verify) return one(seed, values.trace === true, values['trace-all'] === true)

@@ -4,6 +4,7 @@
 import { randomInt } from 'node:crypto'
 import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { readArguments, wholeNumber } from '../command-line.ts'
+import { checkpoints } from './stories/checkpoints.ts'
 import { hostile } from './stories/hostile.ts'
 import { idempotency } from './stories/idempotency.ts'
 import { kill } from './stories/kill.ts'
@@ -20,6 +21,7 @@ interface Entry {
 
 const STORIES: ReadonlyMap<string, Entry> = new Map([
   ['kill', { story: kill, seconds: 180 }],
+  ['checkpoints', { story: checkpoints, seconds: 90 }],
   ['wipe', { story: wipe, seconds: 30 }],
   ['idempotency', { story: idempotency, seconds: 60 }],
   ['listing', { story: listing, seconds: 0 }],

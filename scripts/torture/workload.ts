@@ -87,6 +87,7 @@ export class Workload {
         )
         context = read.context ?? context
       }
+      await this.#pause()
     }
   }
 
@@ -135,7 +136,9 @@ export class Workload {
     return key
   }
 
+  /** While nobody serves, refusals teach nothing, and take the time that nodes need to start. */
   async #pause(): Promise<void> {
-    await delay(this.#options.paceMs)
+    do await delay(this.#options.paceMs)
+    while (!this.#stopping && this.#client.cluster.serving.length === 0)
   }
 }

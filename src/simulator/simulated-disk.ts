@@ -64,6 +64,8 @@ export class SimulatedDisk {
   faults: DiskFaults = NO_DISK_FAULTS
   /** Called at every operation before it takes effect: the place to pull the plug. */
   beforeOperation: ((what: string) => void) | null = null
+  /** Called when it has taken effect, before whoever waits for it is told. */
+  afterOperation: ((what: string) => void) | null = null
   readonly #random: SeededRandom
   readonly #trace: (event: string) => void
   #names = new Map<string, SimulatedFile>()
@@ -102,16 +104,20 @@ export class SimulatedDisk {
     }
   }
 
-  /** Everything not synced is at the mercy of chance: sectors torn, names lost. A killed process alone loses nothing. */
-  powerCut(): void {
+  /**
+   * Everything not synced is at the mercy of chance: sectors torn, names lost. A killed process alone loses nothing. A journal keeps
+   * the order of names; without one (`anyOrder`) a later change may outlive an earlier one.
+   */
+  powerCut(random: SeededRandom = this.#random, anyOrder: boolean = false): void {
     this.counters.powerCuts++
     const pending = this.#changes.length
-    const kept = this.#random.integer(0, pending + 1)
+    if (anyOrder) this.#changes = this.#changes.filter(() => random.chance(0.5))
+    const kept = anyOrder ? this.#changes.length : random.integer(0, pending + 1)
     this.counters.lostNames += pending - kept
     this.#settle(kept)
     this.#changes = []
     const files = new Set([...this.#names.values(), ...this.#durableNames.values()])
-    for (const file of files) if (file.loseUnsynced(this.#random)) this.counters.tornFiles++
+    for (const file of files) if (file.loseUnsynced(random)) this.counters.tornFiles++
     this.#names = new Map(this.#durableNames)
     this.#trace(`disk power-cut kept ${kept} of ${pending} names`)
   }
@@ -281,11 +287,15 @@ export class SimulatedDisk {
         this.#trace(`disk ${process.name} ${what}`)
         this.beforeOperation?.(what)
         if (!process.alive) return
+        let settle: () => void
         try {
-          resolve(act())
+          const result = act()
+          settle = (): void => resolve(result)
         } catch (error) {
-          reject(error)
+          settle = (): void => reject(error)
         }
+        this.afterOperation?.(what)
+        if (process.alive) settle()
       })
     })
   }

@@ -14,6 +14,9 @@ test.for([
   [['--seeds', 'x'], 'A..B'],
   [['--jobs', '0'], 'a whole number'],
   [['--no-such-option'], '--no-such-option'],
+  [['--crash-points', '--workload', 'x'], 'records'],
+  [['--crash-points', '--sample', '0'], 'a whole number'],
+  [['--crash-points', '--point', 'records:x'], 'records:17:before:killed'],
 ] as const)('%j is a usage error', ([args, why]) => {
   const { status, stdout, stderr } = simulate(...args)
   expect([status, stdout]).toEqual([2, ''])
