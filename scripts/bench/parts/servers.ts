@@ -11,6 +11,8 @@ import { NodeProcess } from '../../torture/node-process.ts'
 import { freePorts } from '../../torture/ports.ts'
 import { until } from '../../torture/waiting.ts'
 import { type Dialect, QuorateDialect, RedisDialect, type Replacing } from './dialects.ts'
+import { delaysOf } from './figures.ts'
+import type { LatencyFigures } from '../../../src/telemetry/latency.ts'
 import type { Pace } from './driver.ts'
 import type { Session } from './session.ts'
 
@@ -96,7 +98,7 @@ export class QuorateServer implements Server {
 
   /** Figures of /v1/stats by their path; NaN for what it does not say. */
   async stats(): Promise<(path: string) => number> {
-    const stats = await this.rawStats()
+    const stats = await this.#ask('GET', '/v1/stats')
     return (path) => {
       let value: unknown = stats
       for (const name of path.split('.'))
@@ -105,8 +107,9 @@ export class QuorateServer implements Server {
     }
   }
 
-  rawStats(): Promise<unknown> {
-    return this.#ask('GET', '/v1/stats')
+  /** How late its event loop was, since it began. */
+  async delays(): Promise<LatencyFigures> {
+    return delaysOf(await this.#ask('GET', '/v1/stats'))
   }
 
   async keys(): Promise<number> {
