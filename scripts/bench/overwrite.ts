@@ -67,8 +67,10 @@ await inSession(async (session) => {
   const seconds: Second[] = []
   const sampling = sampleEachSecond(driver, node.dataDir, bare, seconds)
   session.onEnd(() => clearInterval(sampling))
-  const run = await overwrite(minutes * 60)
+  // A little longer: timers come late, and the last window would lack a second.
+  const run = await overwrite(minutes * 60 + 2)
   clearInterval(sampling)
+  if (seconds.length < minutes * 60) throw new Error(`only ${seconds.length} seconds of ${minutes} min were sampled`)
   const held = await node.keys()
   if (held !== keys) throw new Error(`the node holds ${held} keys, not ${keys}`)
   checked('reads', await driver.run(spotChecks(SPOT_CHECKS, keys, (index) => versions.of(index))))
@@ -98,7 +100,7 @@ function sampleEachSecond(driver: Driver, dataDir: string, bare: () => number, i
   let [before, at] = [driver.judged, performance.now()]
   driver.takeSlowestMs()
   bare()
-  return setInterval(() => {
+  const timer = setInterval(() => {
     const now = performance.now()
     into.push({
       perSecond: ((driver.judged - before) * 1000) / (now - at),
@@ -107,12 +109,14 @@ function sampleEachSecond(driver: Driver, dataDir: string, bare: () => number, i
       slowestBareMs: bare(),
     })
     ;[before, at] = [driver.judged, now]
+    if (into.length === minutes * 60) clearInterval(timer)
     if (into.length % WINDOW_SECONDS !== 0) return
     const { perSecond, amplification, slowestMs } = spanOf(into.slice(-WINDOW_SECONDS))
     say(
       `${into.length} s: ${whole(perSecond)}/s, disk ${amplification.toFixed(2)} x, slowest ${slowestMs.toFixed(0)} ms`,
     )
   }, 1000)
+  return timer
 }
 
 function report(seconds: readonly Second[], run: RunResult): void {
