@@ -191,9 +191,9 @@ function report(points: readonly Point[], delays: readonly Delay[], empty: Memor
     `V8's heap grew by at most ${megabytes(heap)} MB: ${verdict(`< ${HEAP_TARGET_BYTES / 1e6} MB`, heap < HEAP_TARGET_BYTES)}.`,
     '',
     `How late the event loop was, under ${mix.ratePerSecond} tasks a second for ${mix.seconds} s, half of them reads, half overwrites, of keys at random.`,
-    'Late is what a timer of 10 ms took beyond its time (perf_hooks counts those 10 ms in). The bare server ran just before, on as many cores.',
+    'Late is what a timer of 10 ms took beyond its time (perf_hooks counts those 10 ms in). The bare server ran just before; `client` is the load’s own loop.',
     tableOf(
-      ['keys', 'server', 'p99.9 ms', 'longest ms', 'samples', 'answers p50 ms', 'p99.9 ms'],
+      ['keys', 'server', 'p99.9 ms', 'longest ms', 'samples', 'client ms', 'longest ms', 'answers p50 ms', 'p99.9 ms'],
       delays.flatMap(({ keys: held, bare, quorate }) => [
         delayRow(held, 'bare', bare),
         delayRow(held, 'Quorate', quorate),
@@ -209,10 +209,11 @@ function report(points: readonly Point[], delays: readonly Delay[], empty: Memor
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
-function delayRow(held: number, server: string, { p999Ms, maxMs, samples, answers }: Steady): string[] {
+function delayRow(held: number, server: string, steady: Steady): string[] {
+  const { p999Ms, maxMs, samples, ownP999Ms, ownMaxMs, answers } = steady
   return [
     ...[whole(held), server, p999Ms.toFixed(1), maxMs.toFixed(1), whole(samples)],
-    ...[answers.p50Ms.toFixed(2), answers.p999Ms.toFixed(1)],
+    ...[ownP999Ms.toFixed(1), ownMaxMs.toFixed(1), answers.p50Ms.toFixed(2), answers.p999Ms.toFixed(1)],
   ]
 }
 

@@ -1,6 +1,7 @@
 // The steady mix: reads and overwrites of keys at random at a constant rate, and how late the server's event loop is meanwhile. Decides
 // what is asked and which window counts; knows nothing of how many keys there should be.
 
+import { watchEventLoop } from '../../../src/http/event-loop-watch.ts'
 import type { LatencyFigures } from '../../../src/telemetry/latency.ts'
 import type { Task } from '../parts/dialects.ts'
 import { checked, type Driver, type RunResult } from '../parts/driver.ts'
@@ -12,6 +13,9 @@ export interface Steady {
   /** Of the last bucket in which anything is. */
   readonly maxMs: number
   readonly samples: number
+  /** Of this process meanwhile, which has little to do: what holds it up holds up all. */
+  readonly ownP999Ms: number
+  readonly ownMaxMs: number
   readonly answers: RunResult
 }
 
@@ -39,8 +43,14 @@ export async function steadyDelay(
   }
   await run(mix.warmUpSeconds)
   const before = await delays()
+  const watch = watchEventLoop()
   const answers = await run(mix.seconds)
+  watch.stop()
   const window = windowOf(before, await delays())
-  const ms = (percentile: number): number => percentileOf(window, percentile) * 1000
-  return { p999Ms: ms(99.9), maxMs: ms(100), samples: window.count, answers }
+  const own = watch.figures().eventLoopDelaySeconds
+  const ms = (figures: LatencyFigures, percentile: number): number => percentileOf(figures, percentile) * 1000
+  return {
+    ...{ p999Ms: ms(window, 99.9), maxMs: ms(window, 100), samples: window.count, answers },
+    ...{ ownP999Ms: ms(own, 99.9), ownMaxMs: ms(own, 100) },
+  }
 }
