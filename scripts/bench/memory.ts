@@ -45,12 +45,10 @@ await inSession(async (session) => {
   for (const keys of counts) {
     const terms = { keys, ttlSeconds, say: (line: string) => say(`${whole(keys)} keys, ${line}`) }
     const redis = await RedisServer.start(session)
-    const ofRedis = await measureGrowth(redis, redis.dialect(), { connections: 4, depth: 64 }, terms)
+    const ofRedis = await measureGrowth(redis, redis.dialect(), terms)
     await redis.stop()
     const node = await QuorateServer.start(session, { place: flags.durable ? flags.dir : null })
-    // A node serves what is under way on a connection one by one: what waits for a disk needs connections.
-    const pace = flags.durable ? { connections: 256, depth: 2 } : { connections: 16, depth: 16 }
-    const ofQuorate = await measureGrowth(node, node.dialect('latest'), pace, terms)
+    const ofQuorate = await measureGrowth(node, node.dialect('latest'), terms)
     await node.stop()
     pairs.push({ keys, quorate: ofQuorate, redis: ofRedis })
   }

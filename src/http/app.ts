@@ -10,6 +10,7 @@ import type { NodeApi } from '../node/api.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
 import type { RouteLatency } from '../telemetry/latency.ts'
 import { AllowTable } from './allow-table.ts'
+import { watchEventLoop } from './event-loop-watch.ts'
 import { problemOfError } from './failures.ts'
 import { KeyExchange, noStore } from './key-exchange.ts'
 import { KeyFront } from './key-front.ts'
@@ -51,7 +52,8 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
 export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp> {
   const { node, logger } = options
   const limits: HttpLimits = { ...HTTP_LIMITS, ...options.limits }
-  const metrics = createMetrics(node)
+  const watch = watchEventLoop()
+  const metrics = createMetrics(node, watch.figures)
   const allow = new AllowTable()
   const unmatched = metrics.route('*', 'none')
 
@@ -175,6 +177,10 @@ export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp>
     return answerProblem(request, reply, problem)
   }
   app.setNotFoundHandler(answerUnmatched)
+  app.addHook('onClose', (_app, done) => {
+    watch.stop()
+    done()
+  })
   app.addHook('onRequest', (request, reply, done) => {
     const refusal = refusalOfHead(request.raw)
     if (refusal !== null) {
@@ -209,7 +215,7 @@ export async function buildFrontedApp(options: HttpAppOptions): Promise<HttpApp>
     takeJsonBody(scope)
     listingRoute(scope, node)
     bucketRoutes(scope, node)
-    clusterRoutes(scope, node)
+    clusterRoutes(scope, node, watch.figures)
     processRoutes(scope, node, metrics)
     done()
   })

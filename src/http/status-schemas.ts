@@ -2,6 +2,7 @@
 // Invariant: each compiles only while it has every field of its type in node/api.ts; whoever reads it must expect further ones.
 
 import { type Static, type TSchema, Type } from 'typebox'
+import type { ProcessFigures } from '../telemetry/process-figures.ts'
 import type { ClusterStatus, HintStatus, KeyPlacement, RepairOutcome, RepairStatus, RingStatus } from '../node/api.ts'
 
 const count = Type.Integer({ minimum: 0 })
@@ -123,9 +124,38 @@ export const HintsJson: TSchema = hintsJson
 export const RepairJson: TSchema = repairJson
 export const RepairDoneJson: TSchema = repairDoneJson
 
-export const StatsJson: TSchema = Type.Record(Type.String(), Type.Unknown(), {
-  description: 'Gauges and counters by area (storage, links, repair, …): plain JSON, whose names may change.',
-})
+const bytes = (description: string) => Type.Integer({ minimum: 0, description })
+const processJson = Type.Object(
+  {
+    rssBytes: bytes('Resident.'),
+    heapUsedBytes: bytes('Of V8’s heap.'),
+    heapTotalBytes: bytes('Of V8’s heap, with what is free in it.'),
+    externalBytes: bytes('Outside V8’s heap, array buffers included.'),
+    arrayBuffersBytes: bytes('Of array buffers.'),
+    eventLoopDelaySeconds: Type.Object(
+      {
+        bounds: Type.Array(Type.Number(), { description: 'Upper bounds, ascending.' }),
+        counts: Type.Array(count, { description: 'In each bucket alone; the last is above all bounds.' }),
+        count,
+        sum: Type.Number(),
+      },
+      {
+        description:
+          'By how much a timer of 10 ms came late, each time since the start. The difference of two readings is the time between them.',
+      },
+    ),
+  },
+  { description: 'The process that the node runs in.' },
+)
+void ((shown: Static<typeof processJson>): ProcessFigures => shown)
+
+export const StatsJson: TSchema = Type.Object(
+  { process: processJson },
+  {
+    additionalProperties: Type.Unknown(),
+    description: 'Gauges and counters by area (storage, links, repair, …): plain JSON, whose names may change.',
+  },
+)
 
 export const HealthJson: TSchema = Type.Object({
   status: Type.Literal('alive'),

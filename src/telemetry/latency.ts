@@ -15,13 +15,18 @@ export interface LatencyFigures {
 }
 
 export class LatencyRecorder implements LatencyFigures {
-  readonly bounds: readonly number[] = LATENCY_BOUNDS
-  readonly counts: number[] = Array.from({ length: LATENCY_BOUNDS.length + 1 }, () => 0)
+  readonly bounds: readonly number[]
+  readonly counts: number[]
   count = 0
   sum = 0
 
+  constructor(bounds: readonly number[] = LATENCY_BOUNDS) {
+    this.bounds = bounds
+    this.counts = Array.from({ length: bounds.length + 1 }, () => 0)
+  }
+
   observe(seconds: number): void {
-    const bounds = LATENCY_BOUNDS
+    const { bounds } = this
     let index = 0
     while (index < bounds.length && seconds > (bounds[index] as number)) index++
     this.counts[index] = (this.counts[index] as number) + 1

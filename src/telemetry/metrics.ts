@@ -6,6 +6,7 @@ import { QuorateError } from '../errors.ts'
 import { flattenStats } from './flatten-stats.ts'
 import { histogramText } from './histogram-text.ts'
 import { RouteLatency } from './latency.ts'
+import type { ProcessFigures } from './process-figures.ts'
 
 /** What a node tells about itself; the node's own interface has these methods. */
 export interface MetricsSource {
@@ -68,7 +69,8 @@ function unlessClosed<T>(read: () => T): T | null {
   }
 }
 
-export function createMetrics(source: MetricsSource): Metrics {
+/** `ofProcess`: known before the node has started, too. */
+export function createMetrics(source: MetricsSource, ofProcess: (() => ProcessFigures) | null = null): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const routes: RouteLatency[] = []
@@ -162,9 +164,9 @@ export function createMetrics(source: MetricsSource): Metrics {
   }
 
   /** Sets the gauges; returns the text of what are histograms. */
-  const readStats = (): string => {
+  const readStats = (stats: Readonly<Record<string, unknown>>): string => {
     let text = ''
-    for (const figure of flattenStats(source.stats(), STATS_MAX)) {
+    for (const figure of flattenStats(stats, STATS_MAX)) {
       const name = `quorate_${figure.name}`
       const help = `${figure.path} of /v1/stats.`
       if (figure.type === 'histogram')
@@ -186,7 +188,8 @@ export function createMetrics(source: MetricsSource): Metrics {
       unlessClosed(readHints)
       unlessClosed(readPeers)
       unlessClosed(readRepair)
-      const histograms = `\n${httpText()}${unlessClosed(readStats) ?? ''}`
+      const process = ofProcess === null ? '' : readStats({ process: ofProcess() })
+      const histograms = `\n${httpText()}${process}${unlessClosed(() => readStats(source.stats())) ?? ''}`
       return (await registry.metrics()) + histograms
     },
   }

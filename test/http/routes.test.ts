@@ -163,7 +163,10 @@ test('the cluster, its ring, hints, repair and figures', async () => {
   expect((await ask('GET', '/v1/hints')).body).toMatchObject({ hints: 2 })
   expect((await ask('GET', '/v1/repair')).body).toMatchObject({ rounds: 4 })
   expect((await ask('POST', '/v1/repair')).body).toMatchObject({ rounds: 5 })
-  expect((await ask('GET', '/v1/stats')).body).toMatchObject({ coordinator: { getsTotal: 7 } })
+  const { body: stats } = await ask('GET', '/v1/stats')
+  expect(stats).toMatchObject({ coordinator: { getsTotal: 7 }, process: { eventLoopDelaySeconds: {} } })
+  for (const name of ['heapUsedBytes', 'externalBytes', 'arrayBuffersBytes'])
+    expect(stats).toHaveProperty(`process.${name}`)
 })
 
 test('dev links are set in dev, and absent elsewhere', async () => {

@@ -6,6 +6,7 @@ import { flattenStats } from '../../src/telemetry/flatten-stats.ts'
 import { histogramText } from '../../src/telemetry/histogram-text.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createMetrics, type MetricsSource } from '../../src/telemetry/metrics.ts'
+import { delayRecorder, processFigures } from '../../src/telemetry/process-figures.ts'
 
 const REPAIR: ReturnType<MetricsSource['repairStatus']> = {
   rounds: 4,
@@ -102,6 +103,32 @@ test('a node that has not started still shows its process', async () => {
   expect(await createMetrics(source).scrape()).toMatch(
     /quorate_ready 0\n[^]*process_cpu_seconds_total|process_cpu_seconds_total[^]*quorate_ready 0\n/,
   )
+})
+
+test('the process has its memory and its delays, whether the node has started or not', async () => {
+  const delays = delayRecorder()
+  delays.observe(0.0002)
+  delays.observe(0.016)
+  delays.observe(60)
+  const memory = { rss: 5, heapTotal: 4, heapUsed: 3, external: 2, arrayBuffers: 1 }
+  const closed = (): never => {
+    throw new QuorateError('closed', 'not started')
+  }
+  const source = {
+    ...{ name: 'n', version: '1', readiness: () => ({ ready: false }) },
+    ...{ hints: closed, peers: closed, repairStatus: closed, stats: closed },
+  }
+  const text = await createMetrics(source, () => processFigures(memory, delays)).scrape()
+  for (const line of [
+    'quorate_process_heap_used_bytes 3',
+    'quorate_process_external_bytes 2',
+    'quorate_process_array_buffers_bytes 1',
+    'quorate_process_event_loop_delay_seconds_bucket{le="0.0005"} 1',
+    'quorate_process_event_loop_delay_seconds_bucket{le="0.016"} 2',
+    'quorate_process_event_loop_delay_seconds_bucket{le="8.192"} 2',
+    'quorate_process_event_loop_delay_seconds_count 3',
+  ])
+    expect(text.split('\n'), line).toContain(line)
 })
 
 test('no name is given twice', async () => {

@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { ABSENT, type Dialect, type Task } from '../parts/dialects.ts'
-import { checked, Driver, type Pace } from '../parts/driver.ts'
+import { checked, Driver } from '../parts/driver.ts'
 import { atRest, type Rest } from '../parts/proc.ts'
 import type { Server } from '../parts/servers.ts'
 import { each, fateOf, loading, reading, spotChecks, versionAfterChurn } from '../parts/tasks.ts'
@@ -38,10 +38,10 @@ export interface Terms {
   readonly say: (line: string) => void
 }
 
-export async function measureGrowth(server: Server, dialect: Dialect, pace: Pace, terms: Terms): Promise<Measured> {
+export async function measureGrowth(server: Server, dialect: Dialect, terms: Terms): Promise<Measured> {
   const { keys, ttlSeconds } = terms
   const say = (line: string): void => terms.say(`${server.name}: ${line}`)
-  const driver = new Driver(server.port, dialect, pace)
+  const driver = new Driver(server.port, dialect, server.pace)
   const run = async (what: string, next: () => Task | null): Promise<number> =>
     checked(`${server.name}, ${what}`, await driver.run(next)).perSecond
   const growth = async (live: number, empty: Rest): Promise<Growth> => {

@@ -55,3 +55,11 @@ export function lineThrough(points: readonly (readonly [number, number])[]): Lin
   const farthest = Math.max(...points.map(([x, y]) => Math.abs(y - (offset + slope * x))))
   return { slope, offset, deviation: farthest / greatest }
 }
+
+/** The event loop's delays in the answer of /v1/stats. */
+export function delaysOf(stats: unknown): LatencyFigures {
+  const { process } = (stats ?? {}) as { readonly process?: { readonly eventLoopDelaySeconds?: LatencyFigures } }
+  const delays = process?.eventLoopDelaySeconds
+  if (delays === undefined) throw new Error('/v1/stats does not say how late the event loop was')
+  return delays
+}

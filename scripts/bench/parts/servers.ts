@@ -11,6 +11,9 @@ import { NodeProcess } from '../../torture/node-process.ts'
 import { freePorts } from '../../torture/ports.ts'
 import { until } from '../../torture/waiting.ts'
 import { type Dialect, QuorateDialect, RedisDialect, type Replacing } from './dialects.ts'
+import { delaysOf } from './figures.ts'
+import type { LatencyFigures } from '../../../src/telemetry/latency.ts'
+import type { Pace } from './driver.ts'
 import type { Session } from './session.ts'
 
 export const BUCKET = 'bench'
@@ -19,6 +22,7 @@ export interface Server {
   readonly name: string
   readonly pid: number
   readonly port: number
+  readonly pace: Pace
   /** Keys that it holds, by its own account, those included that nobody can read any more. */
   keys(): Promise<number>
   stop(): Promise<void>
@@ -39,9 +43,11 @@ export class QuorateServer implements Server {
   readonly dataDir: string
   readonly port: number
   readonly #node: NodeProcess
+  readonly #isDurable: boolean
 
-  private constructor(node: NodeProcess) {
+  private constructor(node: NodeProcess, isDurable: boolean) {
     this.#node = node
+    this.#isDurable = isDurable
     this.dataDir = node.plan.dir
     this.port = node.plan.clientPort
   }
@@ -57,7 +63,7 @@ export class QuorateServer implements Server {
       ...{ name: 'bench', clientPort: ports.client, peerPort: ports.peer, dir, logFile: join(folder, 'log') },
       args: ['--name', 'bench', ...addresses, '--peer-port', String(ports.peer), ...storage],
     })
-    const server = new QuorateServer(node)
+    const server = new QuorateServer(node, place !== null)
     session.onEnd(() => server.#node.kill())
     await server.start()
     const settings = { n: 1, r: 1, w: 1, conflict, durability: place === null ? 'memory' : 'durable' }
@@ -67,6 +73,14 @@ export class QuorateServer implements Server {
 
   get pid(): number {
     return this.#node.pid ?? 0
+  }
+
+  /**
+   * At which it takes most. What is under way on one connection it serves one by one: writes that wait for a disk want connections, others
+   * cost least when many arrive at once.
+   */
+  get pace(): Pace {
+    return this.#isDurable ? { connections: 128, depth: 2 } : { connections: 4, depth: 64 }
   }
 
   dialect(replacing: Replacing): Dialect {
@@ -84,7 +98,7 @@ export class QuorateServer implements Server {
 
   /** Figures of /v1/stats by their path; NaN for what it does not say. */
   async stats(): Promise<(path: string) => number> {
-    const stats = await this.rawStats()
+    const stats = await this.#ask('GET', '/v1/stats')
     return (path) => {
       let value: unknown = stats
       for (const name of path.split('.'))
@@ -93,8 +107,9 @@ export class QuorateServer implements Server {
     }
   }
 
-  rawStats(): Promise<unknown> {
-    return this.#ask('GET', '/v1/stats')
+  /** How late its event loop was, since it began. */
+  async delays(): Promise<LatencyFigures> {
+    return delaysOf(await this.#ask('GET', '/v1/stats'))
   }
 
   async keys(): Promise<number> {
@@ -168,6 +183,10 @@ export class RedisServer implements Server {
 
   get pid(): number {
     return this.#child.pid ?? 0
+  }
+
+  get pace(): Pace {
+    return { connections: 4, depth: 64 }
   }
 
   dialect(): Dialect {

@@ -5,6 +5,7 @@ import type {} from '@fastify/swagger'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import { Type } from 'typebox'
 import type { NodeApi } from '../../node/api.ts'
+import type { ProcessFigures } from '../../telemetry/process-figures.ts'
 import { COMMON_PROBLEMS, jsonDoc, problemDocs, type ResponseDoc } from '../docs.ts'
 import { sendJson } from '../json-reply.ts'
 import { checkBucket, checkKey, type KeyParams } from '../key-target.ts'
@@ -35,7 +36,7 @@ function schema(
   }
 }
 
-export function clusterRoutes(app: FastifyInstance, node: NodeApi): void {
+export function clusterRoutes(app: FastifyInstance, node: NodeApi, ofProcess: () => ProcessFigures): void {
   app.get(
     '/v1/cluster',
     {
@@ -110,7 +111,7 @@ export function clusterRoutes(app: FastifyInstance, node: NodeApi): void {
   app.get(
     '/v1/stats',
     { schema: schema('getStats', 'Shows figures by area', jsonDoc('Plain JSON; /metrics has the same.', StatsJson)) },
-    (_request, reply) => sendJson(reply, node.stats()),
+    (_request, reply) => sendJson(reply, { ...node.stats(), process: ofProcess() }),
   )
   const setLinks = node.devLinks
   if (setLinks === null) return

@@ -1,0 +1,49 @@
+// What each second of an overwriting run had, and what windows of ten of them say. Pure.
+
+import { median } from '../parts/figures.ts'
+
+export interface Second {
+  readonly perSecond: number
+  /** Allocated on disk, as a multiple of keys and values. */
+  readonly amplification: number
+  readonly slowestMs: number
+  /** Of the bare loop. */
+  readonly slowestBareMs: number
+}
+
+export interface Span {
+  readonly perSecond: number
+  readonly leastPerSecond: number
+  readonly greatestPerSecond: number
+  readonly amplification: number
+  readonly slowestMs: number
+  readonly slowestBareMs: number
+}
+
+export const WINDOW_SECONDS = 10
+
+/** Whole windows only. */
+export function windowsOf(seconds: readonly Second[]): Span[] {
+  const windows: Span[] = []
+  for (let from = 0; from + WINDOW_SECONDS <= seconds.length; from += WINDOW_SECONDS)
+    windows.push(spanOf(seconds.slice(from, from + WINDOW_SECONDS)))
+  return windows
+}
+
+export function spanOf(seconds: readonly Second[]): Span {
+  const rates = seconds.map((second) => second.perSecond)
+  const greatest = (name: keyof Second): number => Math.max(...seconds.map((second) => second[name]))
+  return {
+    perSecond: rates.reduce((sum, rate) => sum + rate, 0) / rates.length,
+    leastPerSecond: Math.min(...rates),
+    greatestPerSecond: Math.max(...rates),
+    ...{ amplification: greatest('amplification'), slowestMs: greatest('slowestMs') },
+    slowestBareMs: greatest('slowestBareMs'),
+  }
+}
+
+/** How far the window farthest from the median of all is away from it, as a part of that. */
+export function unevenness(windows: readonly Span[]): { readonly median: number; readonly largest: number } {
+  const middle = median(windows.map((window) => window.perSecond))
+  return { median: middle, largest: Math.max(...windows.map(({ perSecond }) => Math.abs(perSecond / middle - 1))) }
+}
