@@ -5,6 +5,8 @@
 const BYTES_EARNED = 4
 /** So many times as much for a log that has grown to twice its length. */
 const HASTE = 8
+/** What is encoded in one go, without giving others a turn: the second when the log has twice its length and others take all turns. */
+const BLOCK_BYTES = { least: 64 << 10, most: 256 << 10 }
 /** What may be written before anything was earned: a burst, and the whole of a small file. */
 const CREDIT_MAX = 256 << 10
 
@@ -16,6 +18,7 @@ export interface PacedLog {
 export class CheckpointPace {
   readonly #log: PacedLog
   #credit = CREDIT_MAX
+  #haste = 0
   #woken: PromiseWithResolvers<void> | null = null
 
   constructor(log: PacedLog) {
@@ -24,9 +27,14 @@ export class CheckpointPace {
 
   /** `excess`: by what part of its length the log is too long. */
   synced(bytes: number, excess: number): void {
-    const earned = bytes * BYTES_EARNED * (1 + (HASTE - 1) * Math.min(1, Math.max(0, excess)))
+    this.#haste = Math.min(1, Math.max(0, excess))
+    const earned = bytes * BYTES_EARNED * (1 + (HASTE - 1) * this.#haste)
     this.#credit = Math.min(Math.max(CREDIT_MAX, earned), this.#credit + earned)
     this.wake()
+  }
+
+  get blockBytes(): number {
+    return BLOCK_BYTES.least + this.#haste * (BLOCK_BYTES.most - BLOCK_BYTES.least)
   }
 
   wake(): void {

@@ -19,8 +19,7 @@ import { FRAME_HEADER_BYTES, FrameBuilder, saltChecksum } from './frames.ts'
 import type { StorageState } from './storage-state.ts'
 import { type Coverage, FACTS, unitOf } from './units.ts'
 
-/** What is encoded in one go, without giving others a turn. */
-const BLOCK_BYTES = 64 << 10
+const BLOCK_BYTES_EXPECTED = 128 << 10
 /** Synced in parts, so that the log's own syncs never wait long for it. */
 const SYNC_BYTES = 1 << 20
 
@@ -35,6 +34,8 @@ export interface CheckpointWork {
   readonly syncLog: () => Promise<void>
   /** Called after so many bytes: resolves when more may be written. */
   readonly pace: (bytes: number) => Promise<void>
+  /** What is encoded in one go, without giving others a turn. */
+  readonly blockBytes: () => number
   /** True: give up (the storage is closing). */
   readonly abandoned: () => boolean
 }
@@ -114,20 +115,22 @@ class Blocks {
   readonly #saltCrc: number
   #sequence = 0
   #unsynced = 0
+  #blockBytes: number
   chain: number = 0
 
   constructor(work: CheckpointWork, file: DiskFile) {
     this.#work = work
     this.#file = file
     this.#saltCrc = saltChecksum(work.keys)
-    this.frame = new FrameBuilder(work.coverage.lsn, BLOCK_BYTES * 2, true)
+    this.#blockBytes = work.blockBytes()
+    this.frame = new FrameBuilder(work.coverage.lsn, BLOCK_BYTES_EXPECTED, true)
   }
 
   /** Counts the entry that was just encoded. */
   isFullAfter(kind: keyof CheckpointCounts): boolean {
     this.counts[kind]++
     this.frame.count++
-    return this.frame.bytes >= BLOCK_BYTES
+    return this.frame.bytes >= this.#blockBytes
   }
 
   /** False: the checkpoint is to be given up. */
@@ -144,6 +147,7 @@ class Blocks {
       await this.#file.sync()
     }
     await this.#work.pace(bytes)
+    this.#blockBytes = this.#work.blockBytes()
     return !this.#work.abandoned()
   }
 }

@@ -200,6 +200,7 @@ export class Checkpoints {
       lastLsn: () => log.lastLsn,
       syncLog: () => log.synced(log.lastLsn),
       pace: (written) => this.#pace.spent(written, () => this.#isOver),
+      blockBytes: () => this.#pace.blockBytes,
       abandoned: () => this.#isOver,
     })
     if (bytes === null) throw new QuorateError('closed', 'the storage is closing')

@@ -46,6 +46,8 @@ export class Segments {
   #current: LogStart
   #bytes: number
   #file: DiskFile
+  /** The one before. */
+  #closed: Promise<void> = Promise.resolve()
 
   constructor(start: LogStart, file: DiskFile) {
     this.#current = start
@@ -75,14 +77,20 @@ export class Segments {
     this.#bytes += bytes
   }
 
-  /** Goes on in another segment. Resolves when the one before is closed. */
-  turnTo(start: LogStart, file: DiskFile): Promise<void> {
+  /**
+   * Goes on in another segment. That before is closed meanwhile: all in it is durable, and the room ahead of it (all that closing cuts off)
+   * may stay. Rejects when closing the one before that failed.
+   */
+  async turnTo(start: LogStart, file: DiskFile): Promise<void> {
     const before = this.#file
+    const closed = this.#closed
+    this.#closed = before.close()
+    this.#closed.catch(() => {})
     this.#held.set(this.#current.segment, { bytes: this.#bytes, batch: this.#current.batch })
     this.#current = start
     this.#bytes = file.size
     this.#file = file
-    return before.close()
+    await closed
   }
 
   /** The segments below this number were removed. */
@@ -90,7 +98,8 @@ export class Segments {
     for (const known of this.#held.keys()) if (known < segment) this.#held.delete(known)
   }
 
-  close(): Promise<void> {
-    return this.#file.close()
+  async close(): Promise<void> {
+    await this.#closed
+    await this.#file.close()
   }
 }
