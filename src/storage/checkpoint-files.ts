@@ -96,6 +96,7 @@ export class CheckpointFiles {
 
   /** Removes what counts for nothing any more; of that, what is damaged is set aside. */
   async clear(): Promise<void> {
+    if (this.isDamaged && this.#layers.some(({ by }) => by === NOTHING)) throw new Error('damage is settled by halves')
     const inForce = new Set(this.#layers.map(({ by }) => by))
     const checkpoints = this.#checkpoints.filter((file) => !inForce.has(file))
     const own = [...this.#log.segments].map(([number, { bytes, batch }]) => ({

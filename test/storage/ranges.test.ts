@@ -3,11 +3,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
+import { systemError } from '../../src/simulator/simulated-file.ts'
 import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { HEADER_BYTES } from '../../src/storage/file-header.ts'
 import type { Storage, StorageOptions } from '../../src/storage/storage.ts'
 import { CrashDisk } from './crash-disk.ts'
-import { contentOf, LIFE, openStorage, viewOf } from './fixture.ts'
+import { CLOCK, contentOf, LIFE, openStorage, viewOf } from './fixture.ts'
 
 const PARTITIONS = [0, 16, 17, 35, 51, 67, 83, 99, 4000, 65_535]
 const OPTIONS = { segmentBytesMax: 4000, checkpointBytesMin: 1500 }
@@ -238,6 +239,60 @@ describe('ranges', () => {
     }
     expect(settled).toBe(true)
     expect(content.length).toBeGreaterThan(0)
+  })
+
+  it('settle damage once there is room again, and until then keep what there is', async () => {
+    const { disk, storage } = await filled()
+    await storage.close()
+    const image = disk.image()
+    const name = checkpointsOf(disk)[1] as string
+    const bytes = Uint8Array.from(image.get(name) as Uint8Array)
+    bytes[HEADER_BYTES + 60] = (bytes[HEADER_BYTES + 60] as number) ^ 1
+    const left = CrashDisk.of(new Map(image).set(name, bytes))
+    const due: (() => void)[] = []
+    const clock = { ...CLOCK, after: (_ms: number, callback: () => void) => ({ cancel() {}, at: due.push(callback) }) }
+    const found = await openStorage(left, { ...OPTIONS, clock })
+    const content = contentOf(found)
+    let appends = 0
+    left.fault = (operation, file) => {
+      if (operation === 'append' && file.startsWith('checkpoint') && ++appends > 9) throw systemError('ENOSPC', file)
+    }
+    await expect(found.quarantineDone()).rejects.toMatchObject({ code: 'storage-full' })
+    expect(checkpointsOf(left).length).toBeGreaterThan(checkpointsOf(disk).length)
+    for (const retried of due.splice(0)) retried()
+    await settle(4000)
+    const again = await openStorage(CrashDisk.of(left.image()))
+    expect(again.recovery.damaged.length).toBeGreaterThan(0)
+    expect(contentOf(again)).toBe(content)
+
+    appends = -Infinity
+    for (const retried of due.splice(0)) retried()
+    await settle(4000)
+    expect([...left.names.keys()]).toContain(`quarantine-${name}`)
+    const settled = await openStorage(left.powerCut())
+    expect(settled.recovery.damaged).toEqual([])
+    expect(contentOf(settled)).toBe(content)
+  })
+
+  it('contain nothing that was written after them, though they could not be read and the log was lost', async () => {
+    const { disk, storage } = await filled()
+    await settle(4000)
+    await storage.close()
+    const image = disk.image()
+    const newest = checkpointsOf(disk).at(-1) as string
+    for (const name of image.keys()) if (name.startsWith('log-')) image.delete(name)
+    const left = CrashDisk.of(image)
+    left.fault = (operation, name) => {
+      if (operation === 'read' && (name === newest || name === 'manifest')) throw new Error('EIO')
+    }
+    const found = await openStorage(left, OPTIONS)
+    expect(found.recovery.damaged.length).toBeGreaterThan(0)
+    for (const partition of PARTITIONS)
+      await found.synced(found.putRecord(partition, 'b', 'since', Buffer.from('since'), []))
+    left.fault = () => {}
+    const again = await openStorage(left.powerCut(), OPTIONS)
+    expect(again.recovery.damaged.length).toBeGreaterThan(0)
+    for (const partition of PARTITIONS) expect(again.memtable.has(partition, 'b', 'since')).toBe(true)
   })
 
   it('know of a log that was cut between two batches what a crash would not tell, and never show a mixture', async () => {
