@@ -2,7 +2,7 @@
 // Invariant: no file goes before what replaces it is durable under its name, and no segment that a checkpoint in force may need.
 
 import type { Disk } from '../ports/disk.ts'
-import { checkpointName, QUARANTINE, segmentName } from './file-header.ts'
+import { checkpointName, numberOf, QUARANTINE, segmentName } from './file-header.ts'
 import type { Log } from './log.ts'
 import type { StoredFile } from './recovery.ts'
 import { type Coverage, firstBatchOf, firstNeeded, type Layer, layered, layersOf, NOTHING } from './units.ts'
@@ -50,7 +50,9 @@ export class CheckpointFiles {
       .map(({ name, number, bytes, header }) => ({ name, number, bytes, batch: header?.batch ?? 0 }))
     // With damage it says nothing: then everything is written again before anything goes.
     this.#layers = layersOf<Coverage>(NOTHING, this.#checkpoints)
-    this.#nextNumber = Math.max(0, ...checkpoints.map(({ number }) => number)) + 1
+    // Above the names too: a file under another one's name says a lower number, and would be replaced by the next checkpoint.
+    const numbers = checkpoints.flatMap(({ number, name }) => [number, numberOf('checkpoint', name) ?? 0])
+    this.#nextNumber = Math.max(0, ...numbers) + 1
   }
 
   get isDamaged(): boolean {
