@@ -18,7 +18,7 @@ export interface Harm {
   readonly touched: readonly Touched[]
   /** What is touched is gone to the end of the file; otherwise its bytes are others. */
   readonly isCut: boolean
-  /** The file that says whose directory this is says another name. */
+  /** As many files say another storage's name as the directory's own. */
   readonly isUsurped?: boolean
   /** Two at once: some cannot be told from one that is allowed, so neither silence nor the extent of the loss is judged. */
   readonly isDouble?: boolean
@@ -148,14 +148,34 @@ function* foreign({ image }: Directory, other: Directory): Iterable<Harm> {
   for (const file of image.keys()) {
     const bytes = other.image.get(file)
     if (!bytes) throw new Error(`the other storage has no ${file}`)
+    const isManifest = kindOf(file) === 'manifest'
     yield {
       what: `${file} of another storage`,
       image: new Map(image).set(file, bytes),
       touched: whole(file),
       isCut: false,
-      isUsurped: kindOf(file) === 'manifest',
+      // Of two files one.
+      isUsurped: isManifest && image.size === 2,
+    }
+    // Without a file of its own there is no directory left.
+    if (isManifest || image.size === 2) continue
+    const leaderless = new Map(image).set(file, bytes)
+    leaderless.delete('manifest')
+    yield {
+      what: `${file} of another storage, and no manifest`,
+      image: leaderless,
+      touched: whole(file, 'manifest'),
+      isCut: false,
+      isUsurped: !votesForItself(image, file),
     }
   }
+}
+
+/** Without its manifest and one file. */
+function votesForItself(image: Image, lost: string): boolean {
+  const left = [...image.keys()].filter((name) => name !== lost && kindOf(name) !== 'manifest')
+  // One against one: a storage has a log.
+  return left.length > 1 || (left.some(isLog) && !isLog(lost))
 }
 
 /** Nothing of the directory's own is touched. */
