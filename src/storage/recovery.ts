@@ -92,16 +92,18 @@ class Recovery {
       return ownOnly(candidates, keys, this.#damage).sort((a, b) => a.number - b.number)
     }
     this.#progress.bytesTotal = files.reduce((sum, { bytes }) => sum + bytes, 0)
+    const places = placesOf(files, keys)
     const loaded = await loadCheckpoints({
       disk: this.#disk,
       saltCrc: saltChecksum(keys),
       files: mine('checkpoint', 0),
+      logFrom: Math.min(...places.map(({ batch }) => batch)),
       newState: this.#work.newState,
       damage: this.#damage,
       progress: (bytes, state) => this.#progress.read(bytes, state),
     })
     const { state } = loaded
-    const from = firstNeeded(placesOf(files, keys), loaded.batch)
+    const from = firstNeeded(places, loaded.batch)
     const log = await this.#readLog(mine('segment', from), loaded, keys, manifest)
 
     const damaged = this.#damaged.length > 0

@@ -38,10 +38,21 @@ export function newestLog(image: Image): string {
   return name
 }
 
+/** A large directory has more of the same: behind the headers only some of its bytes get their turn. */
+const BYTES_MANY = 4000
+const HEADERS_END = 110
+
+function* placesIn({ image }: Directory, size: number): Iterable<number> {
+  let bytes = 0
+  for (const file of image.values()) bytes += file.length
+  for (let at = 0; at < size; at += bytes > BYTES_MANY && at >= HEADERS_END ? 7 : 1) yield at
+}
+
 /** One bit of every byte; of every fifth byte also all of them, both ways. */
-export function* changedBytes({ image }: Directory): Iterable<Harm> {
+export function* changedBytes(directory: Directory): Iterable<Harm> {
+  const { image } = directory
   for (const [file, bytes] of image) {
-    for (let at = 0; at < bytes.length; at++) {
+    for (const at of placesIn(directory, bytes.length)) {
       const before = bytes[at] as number
       const values = [before ^ (1 << (at % 8)), ...(at % 5 === 0 ? [0x00, 0xff] : [])]
       for (const value of values) {
@@ -59,9 +70,10 @@ export function* changedBytes({ image }: Directory): Iterable<Harm> {
   }
 }
 
-export function* truncations({ image }: Directory): Iterable<Harm> {
+export function* truncations(directory: Directory): Iterable<Harm> {
+  const { image } = directory
   for (const [file, bytes] of image) {
-    for (let size = 0; size < bytes.length; size++) {
+    for (const size of placesIn(directory, bytes.length)) {
       yield {
         what: `${file} cut to ${size}`,
         image: new Map(image).set(file, bytes.slice(0, size)),
@@ -75,6 +87,7 @@ export function* truncations({ image }: Directory): Iterable<Harm> {
 export function* files(directory: Directory, other: Directory): Iterable<Harm> {
   yield* lostAndExchanged(directory)
   yield* fromThePast(directory)
+  yield* overThePast(directory)
   yield* foreign(directory, other)
   yield* added(directory)
 }
@@ -142,6 +155,24 @@ function* fromThePast({ image, older, gone }: Directory): Iterable<Harm> {
   }
   if (gone.size > 0)
     yield { what: 'all that is gone is back', image: new Map([...image, ...gone]), touched: [], isCut: false }
+}
+
+/** What a checkpoint was is back, and it is harmed itself: the log no longer reaches back to the older one. */
+function* overThePast({ image, gone }: Directory): Iterable<Harm> {
+  for (const [file, bytes] of image) {
+    if (!isCheckpoint(file)) continue
+    const changed = (at: number): Uint8Array => bytes.map((byte, i) => (i === at ? byte ^ 0x10 : byte))
+    const harmed = { 'header damaged': changed(40), damaged: changed(bytes.length >> 1), missing: null }
+    for (const [older, was] of gone) {
+      if (!isCheckpoint(older)) continue
+      for (const [what, left] of Object.entries(harmed)) {
+        const back = new Map(image).set(older, was)
+        if (left) back.set(file, left)
+        else back.delete(file)
+        yield { what: `${file} ${what}, ${older} back`, image: back, touched: whole(file), isCut: false }
+      }
+    }
+  }
 }
 
 function* foreign({ image }: Directory, other: Directory): Iterable<Harm> {
