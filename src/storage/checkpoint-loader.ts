@@ -33,6 +33,8 @@ export interface CheckpointFile {
 export interface Loaded {
   readonly state: StorageState
   readonly layers: readonly Layer<Coverage>[]
+  /** Every unit's checkpoint is whole. Otherwise all that is there of the log may tell something of what is missing. */
+  readonly isWhole: boolean
   /** The first batch of the log that is needed; 0: unknown. */
   readonly batch: number
   /** Names of the files that count for a unit. */
@@ -98,7 +100,8 @@ async function loadOnce(
     if (faults.length > 0) found(file, faults)
     work.progress(file.bytes, state)
   }
-  return { state, layers, batch: firstBatchOf(layers), inForce, reaches }
+  const isWhole = layers.every(({ by }) => by.isWhole)
+  return { state, layers, isWhole, batch: firstBatchOf(layers), inForce, reaches }
 }
 
 /**

@@ -103,7 +103,7 @@ class Recovery {
       progress: (bytes, state) => this.#progress.read(bytes, state),
     })
     const { state } = loaded
-    const from = firstNeeded(places, loaded.batch)
+    const from = loaded.isWhole ? firstNeeded(places, loaded.batch) : 0
     const log = await this.#readLog(mine('segment', from), loaded, keys, manifest)
 
     const damaged = this.#damaged.length > 0

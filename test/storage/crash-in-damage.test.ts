@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { contentOf, differenceOf } from '../../src/simulator/crash-points/content.ts'
 import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { CrashDisk } from './crash-disk.ts'
-import { type Directory, makeDirectory, PLANS } from './directories.ts'
+import { type Directory, limitsOf, makeDirectory, type Plan, PLANS } from './directories.ts'
 import { openStorage } from './fixture.ts'
 import { changedBytes, files, type Harm, truncations } from './harms.ts'
 
@@ -23,7 +23,7 @@ interface Progress {
 async function damagingHarms(directory: Directory, other: Directory): Promise<Harm[]> {
   const all = [...changedBytes(directory), ...truncations(directory), ...files(directory, other)]
   const found: Harm[] = []
-  for (const harm of new SeededRandom(directory.name).shuffle(all)) {
+  for (const harm of new SeededRandom(directory.plan.name).shuffle(all)) {
     const storage = await openStorage(CrashDisk.of(harm.image), { seed: 20 })
     // A file of another storage in the manifest's place makes this one another storage.
     if (storage.recovery.damaged.length > 0 && !harm.isUsurped) found.push(harm)
@@ -32,8 +32,8 @@ async function damagingHarms(directory: Directory, other: Directory): Promise<Ha
   return found
 }
 
-async function settle(disk: CrashDisk, progress: Progress): Promise<void> {
-  const storage = await openStorage(disk, { seed: 21 })
+async function settle(disk: CrashDisk, plan: Plan, progress: Progress): Promise<void> {
+  const storage = await openStorage(disk, { seed: 21, ...limitsOf(plan) })
   progress.opened = true
   await storage.synced(storage.putRecord(99, 'b', 'new', Buffer.from('new'), []))
   progress.written = true
@@ -44,6 +44,7 @@ async function settle(disk: CrashDisk, progress: Progress): Promise<void> {
 }
 
 interface Known {
+  readonly plan: Plan
   /** What is told when it is opened, and when all of it came to its end. */
   readonly before: string
   readonly after: string
@@ -61,7 +62,7 @@ async function crashAt(harm: Harm, dieAt: number, how: string, known: Known): Pr
   const disk = CrashDisk.of(harm.image)
   disk.dieAt = dieAt
   const progress = { opened: false, written: false, asked: false, settled: false }
-  const running = settle(disk, progress)
+  const running = settle(disk, known.plan, progress)
   running.catch(() => {})
   // Nothing of it waits for real time.
   for (let turn = 0; turn < 4 && !progress.settled; turn++) await new Promise((resolve) => setImmediate(resolve))
@@ -99,9 +100,9 @@ test.each(PLANS.filter(({ name }) => !name.startsWith('only a log')))('$name', {
     const before = contentOf(first)
     const files = new Set(first.recovery.damaged.map(({ file }) => file))
     const damaged = [...files].filter((file) => harm.image.has(file) && file !== 'manifest')
-    await settle(whole, { opened: false, written: false, asked: false, settled: false })
+    await settle(whole, plan, { opened: false, written: false, asked: false, settled: false })
     const after = contentOf(await openStorage(CrashDisk.of(whole.image()), { seed: 22 }))
-    const known = { before, after, damaged }
+    const known = { plan, before, after, damaged }
     for (let dieAt = 1; dieAt <= whole.operations; dieAt++) {
       for (const how of AFTERMATHS) {
         crashes++

@@ -19,8 +19,7 @@ export interface Step {
 }
 
 export interface Directory {
-  readonly name: string
-  readonly closed: boolean
+  readonly plan: Plan
   readonly identity: string
   readonly image: Image
   /** The empty storage first. */
@@ -66,6 +65,12 @@ export const PLANS: readonly Plan[] = [
   { name: 'overlapping ranges, killed', ranges: 'overlapping', close: false, ...RANGES },
   { name: 'ranges and all before them, closed', ranges: 'restored', close: true, ...RANGES },
 ]
+
+/** As it was made, so that what replaces its files is of ranges where they are. */
+export function limitsOf(plan: Plan): { readonly segmentBytesMax: number; readonly checkpointBytesMin: number } {
+  const { generations, ranges, segmentBytesMax } = plan
+  return { segmentBytesMax, checkpointBytesMin: ranges ? 900 : generations > 0 ? 2500 : 1 << 30 }
+}
 
 /** Of the partitions that the other changes do not touch. */
 const CROWD = [5, 20, 30, 200, 700, 1000]
@@ -123,8 +128,7 @@ function crowdOf(round: number, seed: number): readonly (readonly Change[])[] {
 /** `seed`: of the storage's identity and its values; for the rest, and in their files' names, two directories of one plan are alike. */
 export async function makeDirectory(plan: Plan, seed: number = 1): Promise<Directory> {
   const disk = new CrashDisk()
-  const checkpointBytesMin = plan.ranges ? 900 : plan.generations > 0 ? 2500 : 1 << 30
-  const storage = await openStorage(disk, { segmentBytesMax: plan.segmentBytesMax, checkpointBytesMin, seed })
+  const storage = await openStorage(disk, { ...limitsOf(plan), seed })
   const steps: Step[] = []
   const seen = new Map<string, Uint8Array[]>()
   const written = new Map<string, Set<string>>()
@@ -184,7 +188,7 @@ export async function makeDirectory(plan: Plan, seed: number = 1): Promise<Direc
       )
     } else if (!name.endsWith('.tmp')) gone.set(name, versions.at(-1) as Uint8Array)
   }
-  return { name: plan.name, closed: plan.close, identity: storage.identity, image, steps, older, gone, written, dots }
+  return { plan, identity: storage.identity, image, steps, older, gone, written, dots }
 }
 
 /** Checkpoints are still published, and then wait for ever. */
