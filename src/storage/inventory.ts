@@ -49,11 +49,11 @@ export async function takeInventory(disk: Disk, damage: TellDamage): Promise<Inv
     }
   }
   const keys = ownerOf(manifest, files)
-  const isForeign = manifest !== null && keys !== null && !isOwn(manifest, keys)
+  const isUsurper = manifest !== null && keys !== null && isForeign(manifest, keys)
   // It is not kept: the next segment's takes its place.
-  if (isForeign) damage(MANIFEST, 0, HEADER_BYTES, `belongs to storage ${manifest.identity}`)
+  if (isUsurper) damage(MANIFEST, 0, HEADER_BYTES, `belongs to storage ${manifest.identity}`)
   const marked = new Set(names.filter(isMark).map((name) => name.slice(MARK.length)))
-  return { manifest: isForeign ? null : manifest, keys, files, marked }
+  return { manifest: isUsurper ? null : manifest, keys, files, marked }
 }
 
 async function removeLeftovers(disk: Disk, names: readonly string[]): Promise<string[]> {
@@ -109,7 +109,7 @@ export function ownOnly(files: readonly StoredFile[], keys: StorageKeys, damage:
   const seen = new Set<number>()
   return files.filter((file) => {
     if (file.header === null) return true
-    const own = isOwn(file.header, keys)
+    const own = !isForeign(file.header, keys)
     const name = file.header.kind === 'segment' ? segmentName(file.number) : checkpointName(file.number)
     if (!own) damage(file.name, 0, file.bytes, `belongs to storage ${file.header.identity}`)
     else if (file.name !== name) damage(file.name, 0, file.bytes, `is a copy of ${name}, or was renamed`)
@@ -119,8 +119,9 @@ export function ownOnly(files: readonly StoredFile[], keys: StorageKeys, damage:
   })
 }
 
-function isOwn(header: FileHeader | null, keys: StorageKeys): boolean {
-  return header !== null && header.identity === keys.identity && header.salt === keys.salt
+/** A header that is damaged names nobody. */
+export function isForeign(header: FileHeader | null, keys: StorageKeys): boolean {
+  return header !== null && (header.identity !== keys.identity || header.salt !== keys.salt)
 }
 
 /** Of the segments that are what they are called. */
@@ -129,10 +130,8 @@ export function placesOf(
   keys: StorageKeys,
 ): { readonly number: number; readonly batch: number }[] {
   return files
-    .filter(
-      ({ kind, name, number, header }) => kind === 'segment' && name === segmentName(number) && isOwn(header, keys),
-    )
-    .map(({ number, header }) => ({ number, batch: header?.batch ?? 0 }))
+    .filter(({ kind, name, number }) => kind === 'segment' && name === segmentName(number))
+    .flatMap(({ number, header }) => (header && !isForeign(header, keys) ? [{ number, batch: header.batch }] : []))
     .sort((a, b) => a.number - b.number)
 }
 

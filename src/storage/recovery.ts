@@ -12,6 +12,7 @@ import { type FileHeader, HEADER_BYTES, MANIFEST, newKeys, segmentName, type Sto
 import { saltChecksum, sealFrame } from './frames.ts'
 import {
   highestOf,
+  isForeign,
   letGo,
   markDamaged,
   ownOnly,
@@ -88,8 +89,13 @@ class Recovery {
     const { manifest, keys: known, files, marked } = await takeInventory(this.#disk, this.#damage)
     const keys = known ?? newKeys(this.#work.random)
     const mine = (kind: StoredFile['kind'], from: number): StoredFile[] => {
-      const candidates = files.filter((file) => file.kind === kind && file.number >= from)
-      return ownOnly(candidates, keys, this.#damage).sort((a, b) => a.number - b.number)
+      const own = ownOnly(
+        // What is another storage's is told wherever it stands: it must not go with what is outdated of this one.
+        files.filter((file) => file.kind === kind && (file.number >= from || isForeign(file.header, keys))),
+        keys,
+        this.#damage,
+      )
+      return own.sort((a, b) => a.number - b.number)
     }
     this.#progress.bytesTotal = files.reduce((sum, { bytes }) => sum + bytes, 0)
     const places = placesOf(files, keys)

@@ -90,7 +90,7 @@ async function crashAt(harm: Harm, dieAt: number, how: string, known: Known): Pr
   return wrong.map((text) => `${harm.what}, operation ${dieAt}, ${how}: ${text}`)
 }
 
-test.each(PLANS.filter(({ name }) => !name.startsWith('only a log')))('$name', { timeout: 60_000 }, async (plan) => {
+test.each(PLANS.filter(({ name }) => !name.startsWith('only a log')))('$name', { timeout: 120_000 }, async (plan) => {
   const [directory, other] = [await makeDirectory(plan, 1), await makeDirectory(plan, 2)]
   const wrong: string[] = []
   let crashes = 0

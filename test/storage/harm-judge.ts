@@ -47,7 +47,8 @@ export class HarmJudge {
     try {
       return await within(this.#judged(harm, disk, thorough))
     } catch (error) {
-      if (error instanceof QuorateError) return { outcome: 'refused', wrong: [] }
+      // Whatever else it can't deal with would be refused in the same words.
+      if (error instanceof QuorateError && error.code === 'config') return { outcome: 'refused', wrong: [] }
       return { outcome: 'wrong', wrong: [error instanceof Error ? (error.stack ?? error.message) : String(error)] }
     }
   }
@@ -64,12 +65,15 @@ export class HarmJudge {
     if (!isLenient(harm) && storage.identity !== this.#directory.identity) wrong.push('another identity')
     const odd = [...disk.names.keys()].filter((name) => name.endsWith('.tmp') && harm.image.has(name))
     if (odd.length > 0) wrong.push(`${odd.join()} left over`)
+    const { kept } = harm
     try {
       if (isDamaged) await goOnDamaged(harm, storage, disk, thorough ? limits : null, wrong)
       else if (thorough) await goOn(storage, disk, wrong)
     } catch (error) {
       wrong.push(`it does not go on: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     }
+    if (kept !== undefined && ![kept, `quarantine-${kept}`].some((name) => disk.names.has(name)))
+      wrong.push(`${kept} is removed`)
     return { outcome: wrong.length > 0 ? 'wrong' : outcome, wrong }
   }
 

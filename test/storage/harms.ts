@@ -18,6 +18,8 @@ export interface Harm {
   readonly touched: readonly Touched[]
   /** What is touched is gone to the end of the file; otherwise its bytes are others. */
   readonly isCut: boolean
+  /** It may be told or not, but never removed. */
+  readonly kept?: string
   /** As many files say another storage's name as the directory's own. */
   readonly isUsurped?: boolean
   /** Two at once: some cannot be told from one that is allowed, so neither silence nor the extent of the loss is judged. */
@@ -176,6 +178,10 @@ function* overThePast({ image, gone }: Directory): Iterable<Harm> {
 }
 
 function* foreign({ image }: Directory, other: Directory): Iterable<Harm> {
+  for (const [file, bytes] of other.gone) {
+    const added = new Map(image).set(file, bytes)
+    yield { what: `${file} of another storage’s past`, image: added, touched: [], isCut: false, kept: file }
+  }
   for (const file of image.keys()) {
     const bytes = other.image.get(file)
     if (!bytes) throw new Error(`the other storage has no ${file}`)
