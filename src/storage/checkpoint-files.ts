@@ -2,9 +2,9 @@
 // Invariant: no file goes before what replaces it is durable under its name, and no segment that a checkpoint in force may need.
 
 import type { Disk } from '../ports/disk.ts'
-import { checkpointName, QUARANTINE, segmentName } from './file-header.ts'
+import { checkpointName, segmentName } from './file-header.ts'
+import { highestOf, letGo, type StoredFile } from './inventory.ts'
 import type { Log } from './log.ts'
-import type { StoredFile } from './recovery.ts'
 import { type Coverage, firstBatchOf, firstNeeded, type Layer, layered, layersOf, NOTHING } from './units.ts'
 
 /** A checkpoint that is there. */
@@ -53,7 +53,7 @@ export class CheckpointFiles {
       .map(({ name, number, bytes, header }) => ({ name, number, bytes, batch: header?.batch ?? 0 }))
     // With damage it says nothing: then everything is written again before anything goes.
     this.#layers = layersOf<Coverage>(NOTHING, this.#checkpoints)
-    this.#nextNumber = Math.max(0, ...checkpoints.map(({ number }) => number)) + 1
+    this.#nextNumber = highestOf(files, 'checkpoint') + 1
     this.#measure()
   }
 
@@ -114,14 +114,9 @@ export class CheckpointFiles {
     const needed = firstNeeded(all, firstBatchOf(this.#layers))
     const segments = all.filter(({ number }) => number < needed)
     if (checkpoints.length + segments.length === 0) return
-    const names = new Set(await this.#disk.list())
     // In order: what is left of the log after a crash has no hole.
-    for (const { name } of [...checkpoints, ...segments]) {
-      if (!names.has(name)) continue
-      if (!this.#damaged.has(name)) await this.#disk.remove(name)
-      else await this.#disk.rename(name, freeName(`${QUARANTINE}${name}`, names))
-    }
-    await this.#disk.syncDirectory()
+    const names = [...checkpoints, ...segments].map(({ name }) => name)
+    await letGo(this.#disk, names, this.#damaged)
     this.#checkpoints = this.#checkpoints.filter((file) => inForce.has(file))
     this.#segments = this.#segments.filter(({ number }) => number >= needed)
     this.#log.forgetBelow(needed)
@@ -132,12 +127,4 @@ export class CheckpointFiles {
   settled(): void {
     this.#damaged = new Set()
   }
-}
-
-/** An earlier one of the same name is kept too. */
-function freeName(wanted: string, taken: Set<string>): string {
-  let name = wanted
-  for (let i = 2; taken.has(name); i++) name = `${wanted}.${i}`
-  taken.add(name)
-  return name
 }

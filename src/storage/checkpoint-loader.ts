@@ -1,5 +1,6 @@
-// Puts together what the checkpoints of a directory say: for each unit the newest whole file, of damaged ones only where no whole one is.
-// Knows nothing of the log's inside. Invariant: nothing of a file is kept whose damage was found later, unless no whole file has its units.
+// Puts together what the checkpoints of a directory say: for each unit the newest whole file, and damaged ones only where the log does not
+// reach back to that. Knows nothing of the log's inside. Invariant: nothing of a file is kept whose damage was found later, unless what its
+// units were can't be told without it.
 
 import type { Dot } from '../core/causality/dot.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
@@ -15,6 +16,7 @@ import {
   firstBatchOf,
   type Layer,
   layerAt,
+  layered,
   layersOf,
   NOTHING,
   type Unit,
@@ -31,6 +33,8 @@ export interface CheckpointFile {
 export interface Loaded {
   readonly state: StorageState
   readonly layers: readonly Layer<Coverage>[]
+  /** Every unit's checkpoint is whole. Otherwise all that is there of the log may tell something of what is missing. */
+  readonly isWhole: boolean
   /** The first batch of the log that is needed; 0: unknown. */
   readonly batch: number
   /** Names of the files that count for a unit. */
@@ -44,14 +48,19 @@ export interface LoaderWork {
   readonly saltCrc: number
   /** In order, the oldest first. */
   readonly files: readonly CheckpointFile[]
+  /** The first batch of the log that is there. */
+  readonly logFrom: number
   readonly newState: () => StorageState
   readonly damage: (file: string, offset: number, bytes: number, what: string) => void
   /** Called now and then. */
   readonly progress: (bytes: number, state: StorageState) => void
 }
 
+/** What counts for some units. */
 interface Source extends Coverage {
-  readonly file: CheckpointFile
+  /** Each over those before it: one that is whole, or what is intact of several. */
+  readonly files: readonly CheckpointFile[]
+  readonly isWhole: boolean
 }
 
 /** A file may turn out to be damaged when most of it is in the state already: then everything is read again without it. */
@@ -77,42 +86,45 @@ async function loadOnce(
   found: (file: CheckpointFile, faults: readonly Fault[]) => void,
 ): Promise<Loaded> {
   const state = work.newState()
-  const { bottom, sources } = sourcesOf(work.files, faulty)
-  const layers = layersOf<Coverage>(bottom, sources)
+  const layers = sourcesOf(work, faulty)
   const inForce = new Set<string>()
   const reaches = {
     batch: Math.max(...layers.map(({ by }) => by.batch)),
     lsn: Math.max(...layers.map(({ by }) => by.lsn)),
   }
   for (const file of work.files) {
-    const by = sources.find((source) => source.file === file) ?? bottom
-    if (!layers.some((layer) => layer.by === by)) continue
+    if (!layers.some(({ by }) => by.files.includes(file))) continue
     inForce.add(file.name)
-    const { faults, through } = await readOne(work, file, new UnitFilter(state, layers, by))
+    const { faults, through } = await readOne(work, file, new UnitFilter(state, layers, file))
     if (!faulty.has(file)) reaches.lsn = Math.max(reaches.lsn, through + 1)
     if (faults.length > 0) found(file, faults)
     work.progress(file.bytes, state)
   }
-  return { state, layers, batch: firstBatchOf(layers), inForce, reaches }
+  const isWhole = layers.every(({ by }) => by.isWhole)
+  return { state, layers, isWhole, batch: firstBatchOf(layers), inForce, reaches }
 }
 
-/** The lowest layer first: the damaged, of them the oldest on top, since the log after it tells the most; then the whole, in order. */
-function sourcesOf(
-  files: readonly CheckpointFile[],
-  faulty: ReadonlySet<CheckpointFile>,
-): { bottom: Coverage; sources: Source[] } {
-  const nameless = files.some(({ header }) => header === null)
-  const bottom = nameless ? { ...NOTHING, batch: 0 } : NOTHING
-  const damaged: Source[] = []
-  const whole: Source[] = []
+/**
+ * A damaged file counts for nothing where a whole one and the log behind it tell all. Elsewhere what is intact of it is laid over what is
+ * there, an older whole file among it.
+ */
+function sourcesOf({ files, logFrom }: LoaderWork, faulty: ReadonlySet<CheckpointFile>): Layer<Source>[] {
+  let layers = layersOf<Source>({ ...NOTHING, files: [], isWhole: true }, [])
   for (const file of files) {
-    if (file.header === null) continue
-    const { from, to, lsn, batch } = file.header
-    // What a damaged one lacks may be in the log: nothing is left out there.
-    if (faulty.has(file)) damaged.unshift({ file, from, to, lsn: 1, batch })
-    else whole.push({ file, from, to, lsn, batch })
+    const { from, to, lsn, batch } = file.header ?? { ...NOTHING, batch: 0 }
+    if (!faulty.has(file)) {
+      layers = layered(layers, { from, to, lsn, batch, files: [file], isWhole: true })
+      continue
+    }
+    for (const { by, ...layer } of layers) {
+      const part = { from: Math.max(from, layer.from), to: Math.min(to, layer.to) }
+      if (part.from >= part.to || (by.isWhole && by.batch >= logFrom)) continue
+      // What it lacks may be in the log: nothing is left out there.
+      const since = { lsn: 1, batch: by.isWhole ? batch : Math.min(batch, by.batch) }
+      layers = layered(layers, { ...part, ...since, files: [...by.files, file], isWhole: false })
+    }
   }
-  return { bottom, sources: [...damaged, ...whole] }
+  return layers
 }
 
 async function readOne(work: LoaderWork, file: CheckpointFile, target: EntryTarget): Promise<CheckpointFound> {
@@ -127,15 +139,15 @@ async function readOne(work: LoaderWork, file: CheckpointFile, target: EntryTarg
 /** Lets through what is of the units for which a file counts. */
 class UnitFilter implements EntryTarget {
   readonly #state: StorageState
-  readonly #layers: readonly Layer<Coverage>[]
-  readonly #by: Coverage
+  readonly #layers: readonly Layer<Source>[]
+  readonly #file: CheckpointFile
   #partition: PartitionId = -1
   #isOwn = false
 
-  constructor(state: StorageState, layers: readonly Layer<Coverage>[], by: Coverage) {
+  constructor(state: StorageState, layers: readonly Layer<Source>[], file: CheckpointFile) {
     this.#state = state
     this.#layers = layers
-    this.#by = by
+    this.#file = file
   }
 
   record(
@@ -158,7 +170,7 @@ class UnitFilter implements EntryTarget {
   }
 
   #counts(unit: Unit): boolean {
-    return layerAt(this.#layers, unit).by === this.#by
+    return layerAt(this.#layers, unit).by.files.includes(this.#file)
   }
 }
 

@@ -120,6 +120,8 @@ export function newKeys(random: Random): StorageKeys {
 export const MANIFEST = 'manifest'
 export const TEMPORARY = '.tmp'
 export const QUARANTINE = 'quarantine-'
+/** Before the name of a file that was found damaged: an empty file that says so until that is settled. */
+export const MARK = 'damage-in-'
 
 export function segmentName(number: number): string {
   return `log-${String(number).padStart(8, '0')}`

@@ -8,21 +8,20 @@ import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { type Loaded, loadCheckpoints, Uncontained } from './checkpoint-loader.ts'
-import {
-  checkpointName,
-  type FileHeader,
-  HEADER_BYTES,
-  MANIFEST,
-  newKeys,
-  numberOf,
-  readHeader,
-  segmentName,
-  type StorageKeys,
-  TEMPORARY,
-} from './file-header.ts'
+import { type FileHeader, HEADER_BYTES, MANIFEST, newKeys, segmentName, type StorageKeys } from './file-header.ts'
 import { saltChecksum, sealFrame } from './frames.ts'
+import {
+  highestOf,
+  isForeign,
+  letGo,
+  markDamaged,
+  ownOnly,
+  placesOf,
+  type StoredFile,
+  takeInventory,
+  type TellDamage,
+} from './inventory.ts'
 import { LogReader, type SegmentEnd } from './log-reader.ts'
-import { readManifest } from './manifest.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
 import type { LogStart } from './segments.ts'
 import type { StorageState } from './storage-state.ts'
@@ -44,21 +43,14 @@ export interface Recovered {
   readonly isNew: boolean
   readonly wasClean: boolean
   readonly damaged: readonly Damage[]
+  /** Files that are damaged, or were at an earlier start, if anything is to be settled. */
+  readonly toSetAside: ReadonlySet<string>
   readonly tornBytes: number
   readonly start: LogStart
   /** The last batch, to be written again (see `LogOptions.repeat`). */
   readonly repeat: Uint8Array | null
   /** Segments and checkpoints that are there, useful or not. */
   readonly files: readonly StoredFile[]
-}
-
-export interface StoredFile {
-  readonly kind: 'segment' | 'checkpoint'
-  readonly name: string
-  readonly header: FileHeader | null
-  /** In its header or, when that is damaged, in its name. */
-  readonly number: number
-  readonly bytes: number
 }
 
 export interface RecoveryWork {
@@ -94,47 +86,51 @@ class Recovery {
   }
 
   async run(): Promise<Recovered> {
-    const names = await this.#removeLeftovers(await this.#disk.list())
-    const manifest = names.includes(MANIFEST) ? await readManifest(this.#disk) : null
-    let files: StoredFile[] = []
-    for (const name of names) {
-      for (const kind of ['segment', 'checkpoint'] as const) {
-        const number = numberOf(kind, name)
-        if (number !== null) files.push(await this.#inspect(kind, name, number))
-      }
-    }
-    const known = manifest ?? files.find((file) => file.header !== null)?.header ?? null
-    const keys = known ? { identity: known.identity, salt: known.salt } : newKeys(this.#work.random)
+    const { manifest, keys: known, files, marked } = await takeInventory(this.#disk, this.#damage)
+    const keys = known ?? newKeys(this.#work.random)
     const mine = (kind: StoredFile['kind'], from: number): StoredFile[] => {
-      const candidates = files.filter((file) => file.kind === kind && file.number >= from)
-      return this.#ownOnly(candidates, keys).sort((a, b) => a.number - b.number)
+      const own = ownOnly(
+        // What is another storage's is told wherever it stands: it must not go with what is outdated of this one.
+        files.filter((file) => file.kind === kind && (file.number >= from || isForeign(file.header, keys))),
+        keys,
+        this.#damage,
+      )
+      return own.sort((a, b) => a.number - b.number)
     }
     this.#progress.bytesTotal = files.reduce((sum, { bytes }) => sum + bytes, 0)
+    const places = placesOf(files, keys)
     const loaded = await loadCheckpoints({
       disk: this.#disk,
       saltCrc: saltChecksum(keys),
       files: mine('checkpoint', 0),
+      logFrom: Math.min(...places.map(({ batch }) => batch)),
       newState: this.#work.newState,
       damage: this.#damage,
       progress: (bytes, state) => this.#progress.read(bytes, state),
     })
     const { state } = loaded
-    const from = firstNeeded(placesOf(files, keys), loaded.batch)
+    const from = loaded.isWhole ? firstNeeded(places, loaded.batch) : 0
     const log = await this.#readLog(mine('segment', from), loaded, keys, manifest)
 
     const damaged = this.#damaged.length > 0
     const wasClean = log.wasClosed && !damaged && manifest?.batch === log.expected - 1
-    if (!damaged) files = await this.#removeOutdated(files, (file) => this.#isOutdated(file, from, loaded))
+    const toSetAside = new Set(damaged ? [...this.#damaged.map(({ file }) => file), ...marked] : [])
+    if (damaged) await markDamaged(this.#disk, toSetAside)
+    // Left behind when a checkpoint had its name already and a crash came before this.
+    const outdated = damaged ? [] : files.filter((file) => isOutdated(file, from, loaded))
+    const outdatedNames = outdated.map(({ name }) => name)
+    if (!damaged && outdated.length + marked.size > 0) await letGo(this.#disk, outdatedNames, marked)
     const { last } = log
     const repeat = wasClean || !last ? null : sealFrame('batch', saltChecksum(keys), last, [last.body])
     state.hints.sort()
-    const newest = Math.max(0, manifest?.number ?? 0, ...numbersOf(files, 'segment'))
+    const newest = Math.max(manifest?.number ?? 0, highestOf(files, 'segment'))
     return {
       keys,
       state,
       isNew: known === null,
       wasClean,
       damaged: this.#damaged,
+      toSetAside,
       tornBytes: this.#tornBytes,
       start: {
         segment: newest + 1,
@@ -144,7 +140,7 @@ class Recovery {
         lsn: damaged ? Math.max(log.lsn, loaded.reaches.lsn) + LEAP : log.lsn,
       },
       repeat: repeat && Buffer.concat(repeat),
-      files,
+      files: files.filter((file) => !outdated.includes(file)),
     }
   }
 
@@ -165,34 +161,9 @@ class Recovery {
     return log
   }
 
-  readonly #damage = (file: string, offset: number, bytes: number, what: string): void => {
+  readonly #damage: TellDamage = (file, offset, bytes, what) => {
     this.#damaged.push({ file, offset, bytes, what })
     this.#work.logger.error({ file, offset, bytes, what }, 'damage in the data directory')
-  }
-
-  async #removeLeftovers(names: readonly string[]): Promise<string[]> {
-    for (const name of names) if (name.endsWith(TEMPORARY)) await this.#disk.remove(name)
-    return names.filter((name) => !name.endsWith(TEMPORARY))
-  }
-
-  async #inspect(kind: 'segment' | 'checkpoint', name: string, number: number): Promise<StoredFile> {
-    const { header, bytes } = await readHeader(this.#disk, kind, name)
-    return { kind, name, header, number: header?.number ?? number, bytes }
-  }
-
-  /** Reports files of other storages and wrong names; the former are left out, the latter stay at the place that they name. */
-  #ownOnly(files: readonly StoredFile[], keys: StorageKeys): StoredFile[] {
-    const seen = new Set<number>()
-    return files.filter((file) => {
-      if (file.header === null) return true
-      const own = isOwn(file.header, keys)
-      const name = file.header.kind === 'segment' ? segmentName(file.number) : checkpointName(file.number)
-      if (!own) this.#damage(file.name, 0, file.bytes, `belongs to storage ${file.header.identity}`)
-      else if (file.name !== name) this.#damage(file.name, 0, file.bytes, `is a copy of ${name}, or was renamed`)
-      const repeated = seen.has(file.number)
-      seen.add(file.number)
-      return own && !(repeated && file.name !== name)
-    })
   }
 
   async #readSegments(files: readonly StoredFile[], log: LogReader, state: StorageState): Promise<SegmentEnd | null> {
@@ -256,43 +227,10 @@ class Recovery {
     this.#tornBytes += segment.bytes
     this.#work.logger.warn({ file: segment.name, bytes: segment.bytes }, 'removed a segment that was never begun')
   }
-
-  /** Left behind when a checkpoint had its name already and a crash came before this. */
-  async #removeOutdated(
-    files: readonly StoredFile[],
-    isOutdated: (file: StoredFile) => boolean,
-  ): Promise<StoredFile[]> {
-    const outdated = files.filter(isOutdated)
-    for (const { name } of outdated) await this.#disk.remove(name)
-    if (outdated.length > 0) await this.#disk.syncDirectory()
-    return files.filter((file) => !outdated.includes(file))
-  }
-
-  #isOutdated(file: StoredFile, firstSegment: number, { inForce }: Loaded): boolean {
-    return file.kind === 'segment' ? file.number < firstSegment : !inForce.has(file.name)
-  }
 }
 
-/** Of the segments that are what they are called. */
-function placesOf(
-  files: readonly StoredFile[],
-  keys: StorageKeys,
-): { readonly number: number; readonly batch: number }[] {
-  return files
-    .filter(
-      ({ kind, name, number, header }) => kind === 'segment' && name === segmentName(number) && isOwn(header, keys),
-    )
-    .map(({ number, header }) => ({ number, batch: header?.batch ?? 0 }))
-    .sort((a, b) => a.number - b.number)
-}
-
-function isOwn(header: FileHeader | null, keys: StorageKeys): boolean {
-  return header !== null && header.identity === keys.identity && header.salt === keys.salt
-}
-
-/** In headers and in names. */
-function numbersOf(files: readonly StoredFile[], kind: StoredFile['kind']): number[] {
-  return files.filter((file) => file.kind === kind).flatMap((file) => [file.number, numberOf(kind, file.name) ?? 0])
+function isOutdated(file: StoredFile, firstSegment: number, { inForce }: Loaded): boolean {
+  return file.kind === 'segment' ? file.number < firstSegment : !inForce.has(file.name)
 }
 
 /** Behind the last byte from `offset` on that is not zero. */

@@ -146,7 +146,7 @@ export class Storage {
       logger,
       log: storage.#log,
       files: recovered.files,
-      damagedFiles: new Set(damaged.map((damage) => damage.file)),
+      damagedFiles: recovered.toSetAside,
       segmentBytesMax: options.segmentBytesMax,
       checkpointBytesMin: options.checkpointBytesMin,
       onRoom: () => storage.#tellRoom(),

@@ -19,8 +19,7 @@ export interface Step {
 }
 
 export interface Directory {
-  readonly name: string
-  readonly closed: boolean
+  readonly plan: Plan
   readonly identity: string
   readonly image: Image
   /** The empty storage first. */
@@ -39,21 +38,42 @@ export interface Plan {
   readonly name: string
   readonly close: boolean
   readonly segmentBytesMax: number
-  /** Checkpoints, each with steps before and after it. */
+  /** Checkpoints, each with steps before and after it; of ranges: rounds through most of them. */
   readonly generations: number
+  /**
+   * A checkpoint is of a few partitions, so that there are several at once. `overlapping`: killed before what the last one replaced was
+   * removed. `restored`: all checkpoints that ever were are there.
+   */
+  readonly ranges?: 'tidy' | 'overlapping' | 'restored'
 }
+
+const RANGES = { segmentBytesMax: 400, generations: 3 } as const
 
 const ROUNDS: readonly Omit<Plan, 'close'>[] = [
   { name: 'only a log', segmentBytesMax: 1 << 20, generations: 0 },
   { name: 'several segments', segmentBytesMax: 300, generations: 0 },
   { name: 'a checkpoint and a log', segmentBytesMax: 1 << 20, generations: 1 },
   { name: 'several generations', segmentBytesMax: 400, generations: 3 },
+  { name: 'ranges', ranges: 'tidy', ...RANGES },
 ]
 
-export const PLANS: readonly Plan[] = ROUNDS.flatMap((round) => [
-  { ...round, name: `${round.name}, killed`, close: false },
-  { ...round, name: `${round.name}, closed`, close: true },
-])
+export const PLANS: readonly Plan[] = [
+  ...ROUNDS.flatMap((round) => [
+    { ...round, name: `${round.name}, killed`, close: false },
+    { ...round, name: `${round.name}, closed`, close: true },
+  ]),
+  { name: 'overlapping ranges, killed', ranges: 'overlapping', close: false, ...RANGES },
+  { name: 'ranges and all before them, closed', ranges: 'restored', close: true, ...RANGES },
+]
+
+/** As it was made, so that what replaces its files is of ranges where they are. */
+export function limitsOf(plan: Plan): { readonly segmentBytesMax: number; readonly checkpointBytesMin: number } {
+  const { generations, ranges, segmentBytesMax } = plan
+  return { segmentBytesMax, checkpointBytesMin: ranges ? 900 : generations > 0 ? 2500 : 1 << 30 }
+}
+
+/** Of the partitions that the other changes do not touch. */
+const CROWD = [5, 20, 30, 200, 700, 1000]
 
 type Change = (storage: Storage) => void
 
@@ -92,11 +112,23 @@ function changesOf(round: number, seed: number): readonly (readonly Change[])[] 
   ]
 }
 
+/** Two in three of them in each round, so that ranges change, and end elsewhere, from one generation to the next. */
+function crowdOf(round: number, seed: number): readonly (readonly Change[])[] {
+  const changed = CROWD.filter((_, i) => (i + round) % 3 !== 0)
+  return changed.map((partition, i) => [
+    (storage) => {
+      const value = Buffer.from(
+        `one of many, ${partition}, of round ${round} in ${seed}${' '.repeat(60 + 20 * round)}.`,
+      )
+      storage.putRecord(partition, 'b', 'crowd', value, [{ life: LIFE, counter: 1000 + 10 * round + i }])
+    },
+  ])
+}
+
 /** `seed`: of the storage's identity and its values; for the rest, and in their files' names, two directories of one plan are alike. */
 export async function makeDirectory(plan: Plan, seed: number = 1): Promise<Directory> {
   const disk = new CrashDisk()
-  const checkpointBytesMin = plan.generations > 0 ? 2500 : 1 << 30
-  const storage = await openStorage(disk, { segmentBytesMax: plan.segmentBytesMax, checkpointBytesMin, seed })
+  const storage = await openStorage(disk, { ...limitsOf(plan), seed })
   const steps: Step[] = []
   const seen = new Map<string, Uint8Array[]>()
   const written = new Map<string, Set<string>>()
@@ -127,11 +159,24 @@ export async function makeDirectory(plan: Plan, seed: number = 1): Promise<Direc
   }
   note()
   for (let round = 0; round <= plan.generations; round++) {
+    const isLast = round === plan.generations
+    if (isLast && plan.ranges === 'overlapping') holdRemovals(disk)
     for (const batch of changesOf(round, seed)) await make(batch)
-    if (round < plan.generations) await checkpoint(storage, make)
+    if (plan.ranges) {
+      for (const batch of crowdOf(round, seed)) await make(batch)
+      // In the end some ranges are of the last generation, others older, and the log tells the rest.
+      if (isLast) continue
+      await quiet(disk)
+      note()
+    } else if (!isLast) await checkpoint(storage, make)
   }
   if (plan.close) await storage.close()
   const image = disk.image()
+  for (const name of image.keys()) if (name.endsWith('.tmp')) image.delete(name)
+  if (plan.ranges === 'restored') {
+    for (const [name, versions] of seen)
+      if (/^checkpoint-\d+$/.test(name) && !image.has(name)) image.set(name, versions.at(-1) as Uint8Array)
+  }
   const gone = new Map<string, Uint8Array>()
   const older = new Map<string, readonly Uint8Array[]>()
   for (const [name, versions] of seen) {
@@ -143,7 +188,20 @@ export async function makeDirectory(plan: Plan, seed: number = 1): Promise<Direc
       )
     } else if (!name.endsWith('.tmp')) gone.set(name, versions.at(-1) as Uint8Array)
   }
-  return { name: plan.name, closed: plan.close, identity: storage.identity, image, steps, older, gone, written, dots }
+  return { plan, identity: storage.identity, image, steps, older, gone, written, dots }
+}
+
+/** Checkpoints are still published, and then wait for ever. */
+function holdRemovals(disk: CrashDisk): void {
+  disk.delay = (operation) => (operation === 'remove' ? new Promise(() => {}) : Promise.resolve())
+}
+
+/** Until no more is done. */
+async function quiet(disk: CrashDisk): Promise<void> {
+  for (let before = -1; before !== disk.operations;) {
+    before = disk.operations
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
 }
 
 /** Its filler is in the log only, and that goes. */

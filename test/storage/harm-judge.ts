@@ -6,7 +6,7 @@ import { QuorateError } from '../../src/errors.ts'
 import { contentOf, differenceOf } from '../../src/simulator/crash-points/content.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { CrashDisk } from './crash-disk.ts'
-import { cellsOf, clocksOf, type Directory, type Step } from './directories.ts'
+import { cellsOf, clocksOf, type Directory, limitsOf, type Step } from './directories.ts'
 import { openStorage } from './fixture.ts'
 import { type Harm, isCheckpoint, isLog, newestLog } from './harms.ts'
 
@@ -47,13 +47,15 @@ export class HarmJudge {
     try {
       return await within(this.#judged(harm, disk, thorough))
     } catch (error) {
-      if (error instanceof QuorateError) return { outcome: 'refused', wrong: [] }
+      // Whatever else it can't deal with would be refused in the same words.
+      if (error instanceof QuorateError && error.code === 'config') return { outcome: 'refused', wrong: [] }
       return { outcome: 'wrong', wrong: [error instanceof Error ? (error.stack ?? error.message) : String(error)] }
     }
   }
 
   async #judged(harm: Harm, disk: CrashDisk, thorough: boolean): Promise<Finding> {
-    const storage = await openStorage(disk, { seed: 9 })
+    const limits = limitsOf(this.#directory.plan)
+    const storage = await openStorage(disk, { seed: 9, ...limits })
     const isDamaged = storage.recovery.damaged.length > 0
     const content = contentOf(storage)
     const outcome = isDamaged ? 'damage' : content === this.#last.content ? 'exact' : 'cut'
@@ -61,22 +63,25 @@ export class HarmJudge {
     if (outcome === 'cut' && !harm.isDouble) wrong.push(...this.#wrongWithCut(harm, content))
     if (isDamaged || harm.isDouble) wrong.push(...this.#wrongWithRest(harm, storage))
     if (!isLenient(harm) && storage.identity !== this.#directory.identity) wrong.push('another identity')
-    const odd = [...disk.names.keys()].filter((name) => name.endsWith('.tmp'))
+    const odd = [...disk.names.keys()].filter((name) => name.endsWith('.tmp') && harm.image.has(name))
     if (odd.length > 0) wrong.push(`${odd.join()} left over`)
+    const { kept } = harm
     try {
-      if (isDamaged) await goOnDamaged(harm, storage, disk, thorough, wrong)
+      if (isDamaged) await goOnDamaged(harm, storage, disk, thorough ? limits : null, wrong)
       else if (thorough) await goOn(storage, disk, wrong)
     } catch (error) {
       wrong.push(`it does not go on: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     }
+    if (kept !== undefined && ![kept, `quarantine-${kept}`].some((name) => disk.names.has(name)))
+      wrong.push(`${kept} is removed`)
     return { outcome: wrong.length > 0 ? 'wrong' : outcome, wrong }
   }
 
   /** Silence is right about the end of a log that nobody closed: what was cut, or its very last batch. */
   #wrongWithCut(harm: Harm, content: string): string[] {
-    const { closed, steps } = this.#directory
+    const { plan, steps } = this.#directory
     const silent = `without a word ${differenceOf(content, this.#last.content)}`
-    if (closed || harm.touched.some(({ file }) => file !== this.#newestLog)) return [silent]
+    if (plan.close || harm.touched.some(({ file }) => file !== this.#newestLog)) return [silent]
     const found = steps.findLastIndex((step) => step.content === content)
     if (found < 0) return [`a state that never was: ${silent}`]
     const touched = this.#touchedSteps(harm)
@@ -138,21 +143,21 @@ export class HarmJudge {
   }
 }
 
-/** Told again at every start, until it is settled; then no more. */
+/** Told again at every start (`again`: within these limits), until it is settled; then no more. */
 async function goOnDamaged(
   harm: Harm,
   storage: Storage,
   disk: CrashDisk,
-  thorough: boolean,
+  again: ReturnType<typeof limitsOf> | null,
   wrong: string[],
 ): Promise<void> {
   await write(storage)
   const expected = contentOf(storage)
   let settling = storage
   let on = disk
-  if (thorough) {
+  if (again) {
     on = disk.powerCut()
-    settling = await openStorage(on, { seed: 10 })
+    settling = await openStorage(on, { seed: 10, ...again })
     if (settling.recovery.damaged.length === 0) wrong.push('not told again at the next start')
     if (contentOf(settling) !== expected) wrong.push(`started again: ${differenceOf(contentOf(settling), expected)}`)
   }
@@ -165,10 +170,10 @@ async function goOnDamaged(
       wrong.push(`${file} was damaged and is not kept`)
   }
   await reopened(on.powerCut(), expected, 'settled', wrong)
-  if (!thorough) return
+  if (!again) return
   await settling.close()
-  const again = await reopened(CrashDisk.of(on.image()), expected, 'settled and closed', wrong)
-  if (!again.recovery.wasClean) wrong.push('settled and closed, and not clean')
+  const last = await reopened(CrashDisk.of(on.image()), expected, 'settled and closed', wrong)
+  if (!last.recovery.wasClean) wrong.push('settled and closed, and not clean')
 }
 
 async function goOn(storage: Storage, disk: CrashDisk, wrong: string[]): Promise<void> {

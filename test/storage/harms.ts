@@ -18,7 +18,9 @@ export interface Harm {
   readonly touched: readonly Touched[]
   /** What is touched is gone to the end of the file; otherwise its bytes are others. */
   readonly isCut: boolean
-  /** The file that says whose directory this is says another name. */
+  /** It may be told or not, but never removed. */
+  readonly kept?: string
+  /** As many files say another storage's name as the directory's own. */
   readonly isUsurped?: boolean
   /** Two at once: some cannot be told from one that is allowed, so neither silence nor the extent of the loss is judged. */
   readonly isDouble?: boolean
@@ -38,10 +40,21 @@ export function newestLog(image: Image): string {
   return name
 }
 
+/** A large directory has more of the same: only some of its bytes get their turn, behind the headers few. */
+const BYTES_MANY = 4000
+const HEADERS_END = 110
+
+function* placesIn({ image }: Directory, size: number): Iterable<number> {
+  let bytes = 0
+  for (const file of image.values()) bytes += file.length
+  for (let at = 0; at < size; at += bytes < BYTES_MANY ? 1 : at < HEADERS_END ? 2 : 11) yield at
+}
+
 /** One bit of every byte; of every fifth byte also all of them, both ways. */
-export function* changedBytes({ image }: Directory): Iterable<Harm> {
+export function* changedBytes(directory: Directory): Iterable<Harm> {
+  const { image } = directory
   for (const [file, bytes] of image) {
-    for (let at = 0; at < bytes.length; at++) {
+    for (const at of placesIn(directory, bytes.length)) {
       const before = bytes[at] as number
       const values = [before ^ (1 << (at % 8)), ...(at % 5 === 0 ? [0x00, 0xff] : [])]
       for (const value of values) {
@@ -59,9 +72,10 @@ export function* changedBytes({ image }: Directory): Iterable<Harm> {
   }
 }
 
-export function* truncations({ image }: Directory): Iterable<Harm> {
+export function* truncations(directory: Directory): Iterable<Harm> {
+  const { image } = directory
   for (const [file, bytes] of image) {
-    for (let size = 0; size < bytes.length; size++) {
+    for (const size of placesIn(directory, bytes.length)) {
       yield {
         what: `${file} cut to ${size}`,
         image: new Map(image).set(file, bytes.slice(0, size)),
@@ -75,6 +89,7 @@ export function* truncations({ image }: Directory): Iterable<Harm> {
 export function* files(directory: Directory, other: Directory): Iterable<Harm> {
   yield* lostAndExchanged(directory)
   yield* fromThePast(directory)
+  yield* overThePast(directory)
   yield* foreign(directory, other)
   yield* added(directory)
 }
@@ -144,18 +159,60 @@ function* fromThePast({ image, older, gone }: Directory): Iterable<Harm> {
     yield { what: 'all that is gone is back', image: new Map([...image, ...gone]), touched: [], isCut: false }
 }
 
+/** What a checkpoint was is back, and it is harmed itself: the log no longer reaches back to the older one. */
+function* overThePast({ image, gone }: Directory): Iterable<Harm> {
+  for (const [file, bytes] of image) {
+    if (!isCheckpoint(file)) continue
+    const changed = (at: number): Uint8Array => bytes.map((byte, i) => (i === at ? byte ^ 0x10 : byte))
+    const harmed = { 'header damaged': changed(40), damaged: changed(bytes.length >> 1), missing: null }
+    for (const [older, was] of gone) {
+      if (!isCheckpoint(older)) continue
+      for (const [what, left] of Object.entries(harmed)) {
+        const back = new Map(image).set(older, was)
+        if (left) back.set(file, left)
+        else back.delete(file)
+        yield { what: `${file} ${what}, ${older} back`, image: back, touched: whole(file), isCut: false }
+      }
+    }
+  }
+}
+
 function* foreign({ image }: Directory, other: Directory): Iterable<Harm> {
+  for (const [file, bytes] of other.gone) {
+    const added = new Map(image).set(file, bytes)
+    yield { what: `${file} of another storage’s past`, image: added, touched: [], isCut: false, kept: file }
+  }
   for (const file of image.keys()) {
     const bytes = other.image.get(file)
     if (!bytes) throw new Error(`the other storage has no ${file}`)
+    const isManifest = kindOf(file) === 'manifest'
     yield {
       what: `${file} of another storage`,
       image: new Map(image).set(file, bytes),
       touched: whole(file),
       isCut: false,
-      isUsurped: kindOf(file) === 'manifest',
+      // Of two files one.
+      isUsurped: isManifest && image.size === 2,
+    }
+    // Without a file of its own there is no directory left.
+    if (isManifest || image.size === 2) continue
+    const leaderless = new Map(image).set(file, bytes)
+    leaderless.delete('manifest')
+    yield {
+      what: `${file} of another storage, and no manifest`,
+      image: leaderless,
+      touched: whole(file, 'manifest'),
+      isCut: false,
+      isUsurped: !votesForItself(image, file),
     }
   }
+}
+
+/** Without its manifest and one file. */
+function votesForItself(image: Image, lost: string): boolean {
+  const left = [...image.keys()].filter((name) => name !== lost && kindOf(name) !== 'manifest')
+  // One against one: a storage has a log.
+  return left.length > 1 || (left.some(isLog) && !isLog(lost))
 }
 
 /** Nothing of the directory's own is touched. */
