@@ -60,6 +60,7 @@ export async function composeNode({ settings }: Configuration, version: string):
       random: new OsRandom(),
       logger,
       schedule: endOfTurn,
+      residentBytes: () => process.memoryUsage.rss(),
       healing: DEFAULT_HEALING,
     })
     // Liveness is served before the node has joined: readiness tells the two apart.
@@ -98,7 +99,7 @@ export async function composeNode({ settings }: Configuration, version: string):
 /** What a node is told that is neither an address nor a port of its own. */
 function nodeSettings(settings: Settings): NodeSettings {
   const { name, join, zone, weight, partitions, dev } = settings
-  const { siblingsMax, siblingBytesMax, hintBytesMax, segmentBytesMax, checkpointBytesMin } = settings
+  const { siblingsMax, siblingBytesMax, hintBytesMax, diskBytesMax, segmentBytesMax, checkpointBytesMin } = settings
   const { heartbeatMs, failureTimeoutMs, clockBoundMs, antiEntropyIntervalMs } = settings
   const bytesMax = settings.memoryBytesMax
   return {
@@ -109,7 +110,7 @@ function nodeSettings(settings: Settings): NodeSettings {
     secrets: settings.secret,
     limits: {
       ...DEFAULT_LIMITS,
-      ...{ siblingsMax, siblingBytesMax, hintBytesMax, bytesMax, segmentBytesMax, checkpointBytesMin },
+      ...{ siblingsMax, siblingBytesMax, hintBytesMax, bytesMax, diskBytesMax, segmentBytesMax, checkpointBytesMin },
     },
     timings: { ...DEFAULT_TIMINGS, heartbeatMs, failureTimeoutMs, clockBoundMs, antiEntropyIntervalMs },
   }

@@ -23,6 +23,13 @@ export interface DiskFile {
  */
 export type OpenMode = 'existing' | 'create' | 'create-log'
 
+/** Bytes of the file system that the directory lies on. */
+export interface Space {
+  /** For this process. */
+  readonly free: number
+  readonly total: number
+}
+
 export interface Disk {
   /** File names, sorted. */
   list(): Promise<readonly string[]>
@@ -32,4 +39,6 @@ export interface Disk {
   remove(name: string): Promise<void>
   /** Makes creations, renames and removals before this call durable. */
   syncDirectory(): Promise<void>
+  /** Takes no room and changes nothing; what others do meanwhile may make it wrong at once. */
+  space(): Promise<Space>
 }

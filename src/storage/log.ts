@@ -123,6 +123,11 @@ export class Log {
     return this.#failed
   }
 
+  /** The disk has no room for the batch that it was given. */
+  get isOutOfRoom(): boolean {
+    return false
+  }
+
   /** Of entries that are not synced yet. */
   get pendingBytes(): number {
     let bytes = this.#inFlight?.frame.bytes ?? 0
