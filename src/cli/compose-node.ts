@@ -60,7 +60,7 @@ export async function composeNode({ settings }: Configuration, version: string):
       random: new OsRandom(),
       logger,
       schedule: endOfTurn,
-      residentBytes: () => process.memoryUsage.rss(),
+      processMemory: memoryOfProcess,
       healing: DEFAULT_HEALING,
     })
     // Liveness is served before the node has joined: readiness tells the two apart.
@@ -94,6 +94,11 @@ export async function composeNode({ settings }: Configuration, version: string):
     await disk?.close()
     throw error
   }
+}
+
+function memoryOfProcess(): { resident: number; buffers: number } {
+  const { rss, arrayBuffers } = process.memoryUsage()
+  return { resident: rss, buffers: arrayBuffers }
 }
 
 /** What a node is told that is neither an address nor a port of its own. */

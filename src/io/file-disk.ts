@@ -137,7 +137,8 @@ class RealFile implements DiskFile {
       await this.#handle.truncate(size)
       this.#end = size
     } catch (error) {
-      this.#broken = error instanceof Error ? error : new Error(String(error))
+      // Whatever it was, it is not ENOSPC to whoever tries again.
+      this.#broken = new Error('a failed append could not be undone', { cause: error })
     }
   }
 

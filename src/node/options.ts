@@ -36,8 +36,8 @@ export interface NodeOptions {
   readonly logger: Logger
   /** How frames of one turn of the event loop are gathered into one write; by default without timers. */
   readonly schedule?: Schedule
-  /** The process's resident memory, in bytes; by default nobody tells. */
-  readonly residentBytes?: () => number
+  /** What the process takes, in bytes; by default nobody tells. */
+  readonly processMemory?: () => { readonly resident: number; readonly buffers: number }
 
   readonly limits: NodeLimits
   readonly timings: NodeTimings

@@ -1,9 +1,11 @@
-// How much of the process's resident memory data may take, and whether that is used up. The rest (the heap, buffers, code, hints) is
-// sampled from outside and smoothed. Knows nothing of records. Invariant: full and not full are a part of the budget apart, and what was
-// freed counts only once the system has it back.
+// How much of the process's resident memory data may take, and whether that is used up. The rest (the heap, code, hints, what requests
+// need) is sampled from outside and smoothed. Knows nothing of records. Invariant: full and not full are a part of the budget apart, and
+// what was freed counts only when the collector has freed it.
 
 /** It ends when this part of the budget is free again. */
 const HYSTERESIS = 0.05
+/** Part of the budget for what the rest may need more in the next seconds than it did in the last. */
+const SLACK = 0.05
 /** Samples are this far apart, at least. Milliseconds. */
 const SAMPLE_MS = 1000
 /**
@@ -16,35 +18,51 @@ const FALL_MS = 30_000
 /** Data may have the smaller of these in any case, or a budget that is too small for the process itself would serve nobody. */
 const FLOOR = { bytes: 16 << 20, share: 1 / 8 }
 
+/** Of the process. */
+export interface ProcessMemory {
+  readonly resident: number
+  /** Of that, in buffers outside the heap, data's among them, until they are collected. */
+  readonly buffers: number
+}
+
 export interface MemoryFigures {
   readonly bytesMax: number
   /** Of the process; 0: nobody tells. */
   readonly residentBytes: number
-  /** Of that, what data has taken from the system: live, dead, and not used yet. */
+  /** Taken by data: live, dead, and not used yet. */
   readonly dataBytes: number
   /** What is not data, as it is counted: near its peaks of the last half minute. */
   readonly overheadBytes: number
+  /** Given back by data, and still resident: it is there for data to come. */
+  readonly keptBytes: number
 }
 
 export interface MemoryBudgetOptions {
   readonly bytesMax: number
   /** Taken from the system by data. */
   readonly dataBytes: () => number
-  /** Of the process; null: nobody tells, and the budget is for data alone. */
-  readonly residentBytes: (() => number) | null
+  /** Null: nobody tells, and the budget is for data alone. */
+  readonly processMemory: (() => ProcessMemory) | null
 }
 
 export class MemoryBudget {
   readonly #options: MemoryBudgetOptions
+  readonly #limit: number
+  readonly #room: number
   readonly #floor: number
   #sampledAt = -Infinity
-  #resident = 0
+  #sample: ProcessMemory = { resident: 0, buffers: 0 }
+  /** Of data, at the sample. */
+  #dataThen = 0
   #overhead = 0
+  #kept = 0
   #isFull = false
 
   constructor(options: MemoryBudgetOptions) {
-    const { bytesMax } = options
+    const { bytesMax, processMemory } = options
     this.#options = options
+    this.#limit = bytesMax * (processMemory === null ? 1 : 1 - SLACK)
+    this.#room = this.#limit - bytesMax * HYSTERESIS
     this.#floor = Math.min(bytesMax, Math.max(FLOOR.bytes, bytesMax * FLOOR.share))
   }
 
@@ -59,23 +77,31 @@ export class MemoryBudget {
   }
 
   isFullAt(now: number): boolean {
-    const { bytesMax, dataBytes, residentBytes } = this.#options
-    if (residentBytes !== null && now - this.#sampledAt >= SAMPLE_MS) this.#sample(now, residentBytes())
+    const { dataBytes, processMemory } = this.#options
     const data = dataBytes()
-    const used = data + this.#overhead
-    const least = 1 - HYSTERESIS
-    if (used >= bytesMax && data >= this.#floor) this.#isFull = true
-    // What data gave back may still be resident: the collector, or the allocator, has it.
-    else if (Math.max(used, this.#resident) <= bytesMax * least || data <= this.#floor * least) this.#isFull = false
+    if (processMemory !== null && now - this.#sampledAt >= SAMPLE_MS) this.#take(now, processMemory(), data)
+    const used =
+      processMemory === null ? data : this.#sample.buffers + Math.max(0, data - this.#dataThen) + this.#overhead
+    if (used >= this.#limit && data >= this.#floor) this.#isFull = true
+    else if (used <= this.#room || data <= this.#floor * (1 - HYSTERESIS)) this.#isFull = false
     return this.#isFull
   }
 
-  #sample(now: number, resident: number): void {
-    const overhead = Math.max(0, resident - this.#options.dataBytes())
+  #take(now: number, sample: ProcessMemory, data: number): void {
     const isFirst = this.#sampledAt === -Infinity
-    const share = isFirst ? 1 : overhead > this.#overhead ? RISE : 1 - Math.exp((this.#sampledAt - now) / FALL_MS)
-    this.#overhead += (overhead - this.#overhead) * share
-    this.#resident = resident
+    // What buffers give back the allocator may keep, for those to come, although the system counts it as resident.
+    const given = isFirst ? 0 : this.#sample.buffers - sample.buffers
+    this.#kept = Math.max(0, this.#kept + given)
+    let rest = Math.max(0, sample.resident - sample.buffers - this.#kept)
+    if (rest < this.#overhead) {
+      const back = Math.min(this.#kept, this.#overhead - rest)
+      this.#kept -= back
+      rest += back
+    }
+    const share = isFirst ? 1 : rest > this.#overhead ? RISE : 1 - Math.exp((this.#sampledAt - now) / FALL_MS)
+    this.#overhead += (rest - this.#overhead) * share
+    this.#sample = sample
+    this.#dataThen = data
     this.#sampledAt = now
   }
 
@@ -83,9 +109,10 @@ export class MemoryBudget {
     const { bytesMax, dataBytes } = this.#options
     return {
       bytesMax,
-      residentBytes: this.#resident,
+      residentBytes: this.#sample.resident,
       dataBytes: dataBytes(),
       overheadBytes: Math.round(this.#overhead),
+      keptBytes: Math.round(this.#kept),
     }
   }
 }

@@ -52,8 +52,8 @@ export class MeteredDisk implements Disk {
     const measured = (): void => this.#set(metered, file.size)
     const followed = (work: Promise<void>): Promise<void> => {
       measured()
-      // Its size is another one again when it failed.
-      work.catch(measured)
+      // A disk may count at once or at the end, and takes back what failed.
+      work.then(measured, measured)
       return work
     }
     return {

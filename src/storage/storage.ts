@@ -25,7 +25,7 @@ import {
 import { newKeys } from './file-header.ts'
 import { HintStore } from './hint-store.ts'
 import { Log } from './log.ts'
-import { MemoryBudget } from './memory-budget.ts'
+import { MemoryBudget, type ProcessMemory } from './memory-budget.ts'
 import type { Memtable } from './memtable.ts'
 import { MeteredDisk } from './metered-disk.ts'
 import { type Damage, recover } from './recovery.ts'
@@ -50,8 +50,8 @@ export interface StorageOptions {
   readonly bytesMax: number
   /** Budget for the data directory; null, and by default: what the file system has. */
   readonly diskBytesMax?: number | null
-  /** The process's resident memory, in bytes. */
-  readonly residentBytes?: (() => number) | undefined
+  /** What the process takes; without it nobody tells. */
+  readonly processMemory?: (() => ProcessMemory) | undefined
 }
 
 export interface RecoveryReport {
@@ -163,6 +163,7 @@ export class Storage {
           storage.#room.look()
         },
         onFailed: (error) => storage.#failed(error),
+        onOutOfRoom: () => storage.#room.look(),
       })
     } catch (error) {
       throw asStorageError(error)
@@ -340,10 +341,10 @@ export class Storage {
 const NO_LOG = { pendingBytes: 0, isOutOfRoom: false }
 
 function memoryBudget(options: StorageOptions, { memtable, hints }: StorageState): MemoryBudget {
-  const { bytesMax, clock, logger, residentBytes = null } = options
+  const { bytesMax, clock, logger, processMemory = null } = options
   // Of all that is resident what is not the memtable's is overhead, hints among it. Without that figure what is live must do.
-  const dataBytes = residentBytes ? (): number => memtable.memoryBytes : (): number => memtable.totalBytes + hints.bytes
-  const budget = new MemoryBudget({ bytesMax, dataBytes, residentBytes })
+  const dataBytes = processMemory ? (): number => memtable.memoryBytes : (): number => memtable.totalBytes + hints.bytes
+  const budget = new MemoryBudget({ bytesMax, dataBytes, processMemory })
   budget.isFullAt(clock.monotonic())
   if (budget.isTooSmall)
     logger.warn(
