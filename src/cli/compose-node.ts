@@ -96,9 +96,9 @@ export async function composeNode({ settings }: Configuration, version: string):
   }
 }
 
-function memoryOfProcess(): { resident: number; buffers: number } {
-  const { rss, arrayBuffers } = process.memoryUsage()
-  return { resident: rss, buffers: arrayBuffers }
+function memoryOfProcess(): { resident: number; buffers: number; heap: number } {
+  const { rss, arrayBuffers, heapTotal } = process.memoryUsage()
+  return { resident: rss, buffers: arrayBuffers, heap: heapTotal }
 }
 
 /** What a node is told that is neither an address nor a port of its own. */

@@ -37,7 +37,7 @@ export interface NodeOptions {
   /** How frames of one turn of the event loop are gathered into one write; by default without timers. */
   readonly schedule?: Schedule
   /** What the process takes, in bytes; by default nobody tells. */
-  readonly processMemory?: () => { readonly resident: number; readonly buffers: number }
+  readonly processMemory?: () => { readonly resident: number; readonly buffers: number; readonly heap: number }
 
   readonly limits: NodeLimits
   readonly timings: NodeTimings

@@ -23,6 +23,8 @@ export interface ProcessMemory {
   readonly resident: number
   /** Of that, in buffers outside the heap, data's among them, until they are collected. */
   readonly buffers: number
+  /** Of that, the heap. */
+  readonly heap: number
 }
 
 export interface MemoryFigures {
@@ -51,10 +53,12 @@ export class MemoryBudget {
   readonly #room: number
   readonly #floor: number
   #sampledAt = -Infinity
-  #sample: ProcessMemory = { resident: 0, buffers: 0 }
+  #sample: ProcessMemory = { resident: 0, buffers: 0, heap: 0 }
   /** Of data, at the sample. */
   #dataThen = 0
   #overhead = 0
+  /** Neither heap nor buffers nor kept. */
+  #native = 0
   #kept = 0
   #isFull = false
 
@@ -92,12 +96,15 @@ export class MemoryBudget {
     // What buffers give back the allocator may keep, for those to come, although the system counts it as resident.
     const given = isFirst ? 0 : this.#sample.buffers - sample.buffers
     this.#kept = Math.max(0, this.#kept + given)
-    let rest = Math.max(0, sample.resident - sample.buffers - this.#kept)
-    if (rest < this.#overhead) {
-      const back = Math.min(this.#kept, this.#overhead - rest)
+    let native = Math.max(0, sample.resident - sample.buffers - sample.heap - this.#kept)
+    if (native < this.#native) {
+      // What the system got back was kept before, as far as that can be.
+      const back = Math.min(this.#kept, this.#native - native)
       this.#kept -= back
-      rest += back
+      native += back
     }
+    this.#native = native
+    const rest = sample.heap + native
     const share = isFirst ? 1 : rest > this.#overhead ? RISE : 1 - Math.exp((this.#sampledAt - now) / FALL_MS)
     this.#overhead += (rest - this.#overhead) * share
     this.#sample = sample

@@ -26,7 +26,7 @@ function memory(bytesMax: number): { budget: MemoryBudget; state: Process } {
     dataBytes: () => state.data,
     processMemory: () => {
       const buffers = state.data + state.garbage
-      return { buffers, resident: buffers + state.kept + state.rest }
+      return { buffers, heap: state.rest / 2, resident: buffers + state.kept + state.rest }
     },
   })
   return { budget, state }
@@ -62,6 +62,20 @@ describe('memory', () => {
     }
     expect(state.data).toBeGreaterThanOrEqual(180 * MIB)
     expect(state.data).toBeLessThanOrEqual(190 * MIB)
+  })
+
+  test('sees the heap shrink although the allocator keeps what data gave back', () => {
+    const { budget, state } = memory(300 * MIB)
+    state.rest = 140 * MIB
+    state.data = 150 * MIB
+    expect(budget.isFullAt(0)).toBe(true)
+    state.data = 135 * MIB
+    state.kept = 15 * MIB
+    expect(budget.isFullAt(1000)).toBe(true)
+    state.rest = 100 * MIB
+    let now = 2000
+    while (budget.isFullAt(now)) now += 1000
+    expect(now).toBeLessThan(60_000)
   })
 
   test('takes the garbage of requests near its peaks, and does not flap', () => {
