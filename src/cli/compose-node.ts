@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { hostname } from 'node:os'
 import type { Configuration } from '../config/resolve.ts'
 import type { Settings } from '../config/settings.ts'
+import { collectGarbage } from './engine-flags.ts'
 import { createHttpServer } from '../http/server.ts'
 import { FileDisk } from '../io/file-disk.ts'
 import { OsRandom } from '../io/os-random.ts'
@@ -61,6 +62,7 @@ export async function composeNode({ settings }: Configuration, version: string):
       logger,
       schedule: endOfTurn,
       processMemory: memoryOfProcess,
+      collectGarbage,
       healing: DEFAULT_HEALING,
     })
     // Liveness is served before the node has joined: readiness tells the two apart.

@@ -38,6 +38,8 @@ export interface NodeOptions {
   readonly schedule?: Schedule
   /** What the process takes, in bytes; by default nobody tells. */
   readonly processMemory?: () => { readonly resident: number; readonly buffers: number; readonly heap: number }
+  /** Makes the process collect its garbage: asked for now and then where memory is used up and data has given some back. */
+  readonly collectGarbage?: () => void
 
   readonly limits: NodeLimits
   readonly timings: NodeTimings

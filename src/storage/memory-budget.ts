@@ -18,6 +18,9 @@ const FALL_MS = 30_000
 /** Data may have the smaller of these in any case, or a budget that is too small for the process itself would serve nobody. */
 const FLOOR = { bytes: 16 << 20, share: 1 / 8 }
 
+/** So far apart, at least, the process is asked to collect. Milliseconds. */
+const COLLECT_MS = 10_000
+
 /** Of the process. */
 export interface ProcessMemory {
   readonly resident: number
@@ -45,6 +48,8 @@ export interface MemoryBudgetOptions {
   readonly dataBytes: () => number
   /** Null: nobody tells, and the budget is for data alone. */
   readonly processMemory: (() => ProcessMemory) | null
+  /** Collects garbage, and gives back what can be given back; it may take a while. */
+  readonly collect: (() => void) | null
 }
 
 export class MemoryBudget {
@@ -61,6 +66,10 @@ export class MemoryBudget {
   #native = 0
   #kept = 0
   #isFull = false
+  /** The most that data had since it is full, and when the process was asked to collect. */
+  #dataMost = 0
+  #collectedAt = -Infinity
+  #isCollected = false
 
   constructor(options: MemoryBudgetOptions) {
     const { bytesMax, processMemory } = options
@@ -88,7 +97,20 @@ export class MemoryBudget {
       processMemory === null ? data : this.#sample.buffers + Math.max(0, data - this.#dataThen) + this.#overhead
     if (used >= this.#limit && data >= this.#floor) this.#isFull = true
     else if (used <= this.#room || data <= this.#floor * (1 - HYSTERESIS)) this.#isFull = false
+    this.#dataMost = this.#isFull ? Math.max(this.#dataMost, data) : 0
+    if (this.#isFull) this.#collect(now, data)
     return this.#isFull
+  }
+
+  /** Data has given back enough, but a process that refuses writes makes little garbage, and may not look for it for a long time. */
+  #collect(now: number, data: number): void {
+    const { bytesMax, collect } = this.#options
+    if (collect === null || this.#dataMost - data < bytesMax * HYSTERESIS || now - this.#collectedAt < COLLECT_MS)
+      return
+    this.#collectedAt = now
+    collect()
+    // Peaks before it say nothing of what can be had now.
+    this.#isCollected = true
   }
 
   #take(now: number, sample: ProcessMemory, data: number): void {
@@ -105,7 +127,9 @@ export class MemoryBudget {
     }
     this.#native = native
     const rest = sample.heap + native
-    const share = isFirst ? 1 : rest > this.#overhead ? RISE : 1 - Math.exp((this.#sampledAt - now) / FALL_MS)
+    const isNew = isFirst || this.#isCollected
+    this.#isCollected = false
+    const share = isNew ? 1 : rest > this.#overhead ? RISE : 1 - Math.exp((this.#sampledAt - now) / FALL_MS)
     this.#overhead += (rest - this.#overhead) * share
     this.#sample = sample
     this.#dataThen = data

@@ -52,6 +52,8 @@ export interface StorageOptions {
   readonly diskBytesMax?: number | null
   /** What the process takes; without it nobody tells. */
   readonly processMemory?: (() => ProcessMemory) | undefined
+  /** Makes the process collect its garbage. */
+  readonly collectGarbage?: (() => void) | undefined
 }
 
 export interface RecoveryReport {
@@ -341,10 +343,10 @@ export class Storage {
 const NO_LOG = { pendingBytes: 0, isOutOfRoom: false }
 
 function memoryBudget(options: StorageOptions, { memtable, hints }: StorageState): MemoryBudget {
-  const { bytesMax, clock, logger, processMemory = null } = options
+  const { bytesMax, clock, logger, processMemory = null, collectGarbage = null } = options
   // Of all that is resident what is not the memtable's is overhead, hints among it. Without that figure what is live must do.
   const dataBytes = processMemory ? (): number => memtable.memoryBytes : (): number => memtable.totalBytes + hints.bytes
-  const budget = new MemoryBudget({ bytesMax, dataBytes, processMemory })
+  const budget = new MemoryBudget({ bytesMax, dataBytes, processMemory, collect: collectGarbage })
   budget.isFullAt(clock.monotonic())
   if (budget.isTooSmall)
     logger.warn(

@@ -19,10 +19,11 @@ interface Process {
   rest: number
 }
 
-function memory(bytesMax: number): { budget: MemoryBudget; state: Process } {
+function memory(bytesMax: number, collect: (() => void) | null = null): { budget: MemoryBudget; state: Process } {
   const state: Process = { data: 0, garbage: 0, kept: 0, rest: 100 * MIB }
   const budget = new MemoryBudget({
     bytesMax,
+    collect,
     dataBytes: () => state.data,
     processMemory: () => {
       const buffers = state.data + state.garbage
@@ -62,6 +63,20 @@ describe('memory', () => {
     }
     expect(state.data).toBeGreaterThanOrEqual(180 * MIB)
     expect(state.data).toBeLessThanOrEqual(190 * MIB)
+  })
+
+  test('asks for a collection where data gave back enough and nothing shows it, not all the time', () => {
+    let asked = 0
+    const { budget, state } = memory(300 * MIB, () => void asked++)
+    state.data = 190 * MIB
+    for (let now = 0; now < 5000; now += 100) expect(budget.isFullAt(now)).toBe(true)
+    expect(asked).toBe(0)
+    state.data = 100 * MIB
+    state.garbage = 90 * MIB
+    for (let now = 5000; now < 26_000; now += 100) expect(budget.isFullAt(now)).toBe(true)
+    expect(asked).toBe(3)
+    state.garbage = 0
+    expect(budget.isFullAt(27_000)).toBe(false)
   })
 
   test('sees the heap shrink although the allocator keeps what data gave back', () => {
@@ -111,7 +126,7 @@ describe('memory', () => {
 
   test('is for data alone where nobody tells what is resident', () => {
     let data = 999
-    const budget = new MemoryBudget({ bytesMax: 1000, dataBytes: () => data, processMemory: null })
+    const budget = new MemoryBudget({ bytesMax: 1000, dataBytes: () => data, processMemory: null, collect: null })
     expect(budget.isFullAt(0)).toBe(false)
     data = 1000
     expect(budget.isFullAt(0)).toBe(true)

@@ -183,21 +183,6 @@ function sampling(
     const disk = diskUsage(node.dataDir)
     residentMax = Math.max(residentMax, resident)
     diskMax = Math.max(diskMax, disk)
-    void node
-      .stats()
-      .then((f) => {
-        if (process.env['DBG'])
-          say(
-            ['rssBytes', 'heapUsedBytes', 'heapTotalBytes', 'externalBytes', 'arrayBuffersBytes']
-              .map((n) => n + ' ' + megabytes(f('process.' + n)))
-              .join(' ') +
-              ' data ' +
-              megabytes(f('storage.memory.dataBytes')) +
-              ' over ' +
-              megabytes(f('storage.memory.overheadBytes')),
-          )
-      })
-      .catch(() => {})
     if (++count % 5 === 0) say(`  resident ${megabytes(resident)} MB, data directory ${megabytes(disk)} MB`)
   }, 1000)
   session.onEnd(() => clearInterval(timer))
