@@ -4,8 +4,8 @@
 
 /** It ends when this part of the budget is free again. */
 const HYSTERESIS = 0.05
-/** Part of the budget for what the rest may need more in the next seconds than it did in the last. */
-const SLACK = 0.05
+/** For what the rest may need more in the next seconds than it did in the last. That does not depend on the budget, but a small one has little. */
+const SLACK = { bytes: 20 << 20, shareLeast: 0.05, shareMost: 1 / 8 }
 /** Samples are this far apart, at least. Milliseconds. */
 const SAMPLE_MS = 1000
 /**
@@ -18,8 +18,8 @@ const FALL_MS = 30_000
 /** Data may have the smaller of these in any case, or a budget that is too small for the process itself would serve nobody. */
 const FLOOR = { bytes: 16 << 20, share: 1 / 8 }
 
-/** So far apart, at least, the process is asked to collect. Milliseconds. */
-const COLLECT_MS = 10_000
+/** So far apart, at least, the process is asked to collect; ever further where that does not help. Milliseconds. */
+const COLLECT_MS = { least: 10_000, most: 600_000 }
 
 /** Of the process. */
 export interface ProcessMemory {
@@ -69,12 +69,16 @@ export class MemoryBudget {
   /** The most that data had since it is full, and when the process was asked to collect. */
   #dataMost = 0
   #collectedAt = -Infinity
+  #collectMs = COLLECT_MS.least
+  /** Since then the process was within the budget. */
+  #wasWithin = true
   #isCollected = false
 
   constructor(options: MemoryBudgetOptions) {
     const { bytesMax, processMemory } = options
     this.#options = options
-    this.#limit = bytesMax * (processMemory === null ? 1 : 1 - SLACK)
+    const slack = Math.min(bytesMax * SLACK.shareMost, Math.max(bytesMax * SLACK.shareLeast, SLACK.bytes))
+    this.#limit = processMemory === null ? bytesMax : bytesMax - slack
     this.#room = this.#limit - bytesMax * HYSTERESIS
     this.#floor = Math.min(bytesMax, Math.max(FLOOR.bytes, bytesMax * FLOOR.share))
   }
@@ -82,6 +86,11 @@ export class MemoryBudget {
   /** The process alone leaves no more than the floor. */
   get isTooSmall(): boolean {
     return this.#overhead + this.#floor > this.#options.bytesMax
+  }
+
+  /** It changes by itself, so somebody must look once a second. */
+  get isSampled(): boolean {
+    return this.#options.processMemory !== null
   }
 
   /** What data may have in any case. */
@@ -98,15 +107,22 @@ export class MemoryBudget {
     if (used >= this.#limit && data >= this.#floor) this.#isFull = true
     else if (used <= this.#room || data <= this.#floor * (1 - HYSTERESIS)) this.#isFull = false
     this.#dataMost = this.#isFull ? Math.max(this.#dataMost, data) : 0
-    if (this.#isFull) this.#collect(now, data)
+    const { resident } = this.#sample
+    if (resident <= this.#options.bytesMax) this.#wasWithin = true
+    if (resident > this.#options.bytesMax || this.#dataMost - data >= this.#options.bytesMax * HYSTERESIS)
+      this.#collect(now)
     return this.#isFull
   }
 
-  /** Data has given back enough, but a process that refuses writes makes little garbage, and may not look for it for a long time. */
-  #collect(now: number, data: number): void {
-    const { bytesMax, collect } = this.#options
-    if (collect === null || this.#dataMost - data < bytesMax * HYSTERESIS || now - this.#collectedAt < COLLECT_MS)
-      return
+  /**
+   * Garbage has grown beyond the budget: the engine would let it grow to several times what is live. Or data has given back enough, but a
+   * process that refuses writes makes little garbage, and would not look for it for a long time.
+   */
+  #collect(now: number): void {
+    const { collect } = this.#options
+    if (collect === null || now - this.#collectedAt < this.#collectMs) return
+    this.#collectMs = this.#wasWithin ? COLLECT_MS.least : Math.min(2 * this.#collectMs, COLLECT_MS.most)
+    this.#wasWithin = false
     this.#collectedAt = now
     collect()
     // Peaks before it say nothing of what can be had now.

@@ -123,6 +123,11 @@ export class Room {
     logger.warn({ why, ...figures }, 'the storage is full: writes are refused, reads and deletions go on')
   }
 
+  /** Where the process's memory is watched, that goes on although nothing is written. */
+  begin(): void {
+    if (this.#options.memory.isSampled) this.#lookAgain()
+  }
+
   stop(): void {
     this.#isOver = true
     this.#again?.cancel()
@@ -135,6 +140,7 @@ export class Room {
       this.#again = null
       this.#options.onLooked()
       this.look()
+      this.begin()
     })
   }
 }

@@ -130,7 +130,16 @@ export class Storage {
     if (options.disk === null) {
       const nothing = { isNew: true, wasClean: true, damaged: [], tornBytes: 0, keys: 0, hints: 0, elapsedMs: 0 }
       const state = newState()
-      return new Storage(options, newKeys(random).identity, state, nothing, memoryBudget(options, state), null)
+      const inMemory = new Storage(
+        options,
+        newKeys(random).identity,
+        state,
+        nothing,
+        memoryBudget(options, state),
+        null,
+      )
+      inMemory.#room.begin()
+      return inMemory
     }
     const disk = new MeteredDisk(options.disk)
     const recovered = await recover({ disk, clock, random, logger, newState })
@@ -186,6 +195,7 @@ export class Storage {
       onRoom: () => storage.#room.look(),
     })
     storage.#checkpoints.consider()
+    storage.#room.begin()
     return storage
   }
 

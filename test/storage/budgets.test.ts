@@ -36,13 +36,13 @@ function memory(bytesMax: number, collect: (() => void) | null = null): { budget
 describe('memory', () => {
   test('is full where data and the rest of the process come near the budget, until a twentieth is free', () => {
     const { budget, state } = memory(300 * MIB)
-    state.data = 184 * MIB
+    state.data = 179 * MIB
     expect(budget.isFullAt(0)).toBe(false)
-    state.data = 185 * MIB
+    state.data = 180 * MIB
     expect(budget.isFullAt(1)).toBe(true)
-    state.data = 175 * MIB
+    state.data = 168 * MIB
     expect(budget.isFullAt(1000)).toBe(true)
-    state.data = 170 * MIB
+    state.data = 165 * MIB
     expect(budget.isFullAt(2000)).toBe(false)
   })
 
@@ -61,7 +61,7 @@ describe('memory', () => {
       state.data += 5 * MIB
       state.kept = Math.max(0, state.kept - 5 * MIB)
     }
-    expect(state.data).toBeGreaterThanOrEqual(180 * MIB)
+    expect(state.data).toBeGreaterThanOrEqual(175 * MIB)
     expect(state.data).toBeLessThanOrEqual(190 * MIB)
   })
 
@@ -77,6 +77,26 @@ describe('memory', () => {
     expect(asked).toBe(3)
     state.garbage = 0
     expect(budget.isFullAt(27_000)).toBe(false)
+  })
+
+  test('asks for collections beyond the budget, ever more seldom where they do not help', () => {
+    const asked: number[] = []
+    let now = 0
+    const { budget, state } = memory(300 * MIB, () => void asked.push(now / 1000))
+    const pass = (seconds: number): void => {
+      for (const end = now + seconds * 1000; now < end; now += 1000) budget.isFullAt(now)
+    }
+    state.rest = 299 * MIB
+    pass(100)
+    expect(asked).toEqual([])
+    state.rest = 301 * MIB
+    pass(300)
+    expect(asked).toEqual([100, 110, 130, 170, 250])
+    state.rest = 250 * MIB
+    pass(100)
+    state.rest = 301 * MIB
+    pass(25)
+    expect(asked.slice(5)).toEqual([500, 510])
   })
 
   test('sees the heap shrink although the allocator keeps what data gave back', () => {
