@@ -1,5 +1,5 @@
-// Settings of the JavaScript engine for a process that runs a node. Decides flags only, before the node is composed and, for the size of
-// the young generation, as it grows.
+// The JavaScript engine of a process that runs a node: its flags, before the node is composed and, for the size of the young generation,
+// as it grows; and a collection of garbage. Knows nothing of when one is wanted.
 
 import { PerformanceObserver } from 'node:perf_hooks'
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
