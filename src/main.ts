@@ -13,8 +13,10 @@ if (major < MAJOR_MIN) {
   )
   process.exitCode = 1
 } else {
+  const args = process.argv.slice(2)
+  if (args.includes('start')) (await import('./cli/runtime.ts')).becomeServer(process.argv[1] ?? '', args)
   const { run } = await import('./cli/program.ts')
-  process.exitCode = await run(process.argv.slice(2))
+  process.exitCode = await run(args)
 }
 
 export {}

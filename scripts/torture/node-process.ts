@@ -4,6 +4,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { SERVER_FLAGS, serverEnvironment } from '../../src/cli/runtime.ts'
 import { until } from './waiting.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
@@ -75,11 +76,14 @@ export class NodeProcess {
   start(...moreArgs: string[]): void {
     if (this.running) throw new Error(`${this.name} runs already`)
     const log = openSync(this.plan.logFile, 'a')
-    const flags = ['--disable-warning=ExperimentalWarning']
-    const child = spawn(process.execPath, [...flags, MAIN, 'start', ...this.plan.args, ...moreArgs, '--with-parent'], {
-      stdio: ['ignore', 'pipe', log, 'ipc'],
-      env: WITHOUT_SETTINGS,
-    })
+    const child = spawn(
+      process.execPath,
+      [...SERVER_FLAGS, MAIN, 'start', ...this.plan.args, ...moreArgs, '--with-parent'],
+      {
+        stdio: ['ignore', 'pipe', log, 'ipc'],
+        env: serverEnvironment(WITHOUT_SETTINGS),
+      },
+    )
     closeSync(log)
     const exited = new Promise<Exit>((done) => {
       child.once('exit', (code, signal) => {

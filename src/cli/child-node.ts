@@ -7,6 +7,7 @@ import { extname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Writable } from 'node:stream'
+import { SERVER_FLAGS, serverEnvironment } from './runtime.ts'
 
 export interface ChildNodePlan {
   readonly name: string
@@ -34,9 +35,8 @@ export class ChildNode {
     this.plan = plan
     const log = openSync(plan.logFile, 'a')
     const main = fileURLToPath(new URL(`../main${extname(import.meta.filename)}`, import.meta.url))
-    const nodeFlags = ['--disable-warning=ExperimentalWarning']
-    this.#child = spawn(process.execPath, [...nodeFlags, main, 'start', ...plan.args, '--with-parent'], {
-      env: { ...env },
+    this.#child = spawn(process.execPath, [...SERVER_FLAGS, main, 'start', ...plan.args, '--with-parent'], {
+      env: serverEnvironment(env),
       stdio: ['ignore', 'pipe', verbose === null ? log : 'pipe', 'ipc'],
     })
     this.exited = new Promise((resolve) => {

@@ -38,6 +38,9 @@ export class CheckpointFiles {
   #damaged: ReadonlySet<string>
   #layers: Layer<Coverage>[]
   #nextNumber: number
+  // Asked for after every sync.
+  #checkpointBytes = 0
+  #oldLogBytes = 0
 
   constructor({ disk, log, files, damaged }: CheckpointFilesOptions) {
     this.#disk = disk
@@ -51,6 +54,12 @@ export class CheckpointFiles {
     // With damage it says nothing: then everything is written again before anything goes.
     this.#layers = layersOf<Coverage>(NOTHING, this.#checkpoints)
     this.#nextNumber = Math.max(0, ...checkpoints.map(({ number }) => number)) + 1
+    this.#measure()
+  }
+
+  #measure(): void {
+    this.#checkpointBytes = this.#checkpoints.reduce((sum, { bytes }) => sum + bytes, 0)
+    this.#oldLogBytes = this.#segments.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
   get isDamaged(): boolean {
@@ -62,14 +71,11 @@ export class CheckpointFiles {
   }
 
   get checkpointBytes(): number {
-    let bytes = 0
-    for (const file of this.#checkpoints) bytes += file.bytes
-    return bytes
+    return this.#checkpointBytes
   }
 
   get logBytes(): number {
-    let bytes = 0
-    for (const file of this.#segments) bytes += file.bytes
+    let bytes = this.#oldLogBytes
     for (const file of this.#log.segments.values()) bytes += file.bytes
     return bytes
   }
@@ -87,6 +93,7 @@ export class CheckpointFiles {
     const held = { ...coverage, name: checkpointName(number), bytes }
     this.#checkpoints = [...this.#checkpoints, held]
     this.#layers = layered(this.#layers, held)
+    this.#measure()
   }
 
   /** From now on nothing that was there before counts: the checkpoints to come replace all of it. */
@@ -96,6 +103,7 @@ export class CheckpointFiles {
 
   /** Removes what counts for nothing any more; of that, what is damaged is set aside. */
   async clear(): Promise<void> {
+    if (this.isDamaged && this.#layers.some(({ by }) => by === NOTHING)) throw new Error('damage is settled by halves')
     const inForce = new Set(this.#layers.map(({ by }) => by))
     const checkpoints = this.#checkpoints.filter((file) => !inForce.has(file))
     const own = [...this.#log.segments].map(([number, { bytes, batch }]) => ({
@@ -117,6 +125,7 @@ export class CheckpointFiles {
     this.#checkpoints = this.#checkpoints.filter((file) => inForce.has(file))
     this.#segments = this.#segments.filter(({ number }) => number >= needed)
     this.#log.forgetBelow(needed)
+    this.#measure()
   }
 
   /** Everything damaged was replaced and set aside. */

@@ -139,8 +139,8 @@ export class Checkpoints {
   }
 
   #begin(): void {
-    // Every failure is dealt with where it happens; the promise is kept for whoever has to wait.
-    this.#running = this.#next()
+    // Every failure is dealt with where it happens; the promise is kept for whoever has to wait. Damage: settling it found no room.
+    this.#running = this.#guarded(() => (this.#files.isDamaged ? this.#takeAll() : this.#takeOldest()))
       .catch(() => {})
       .finally(() => {
         this.#running = null
@@ -173,14 +173,12 @@ export class Checkpoints {
     this.#pace.wake()
   }
 
-  #next(): Promise<void> {
-    return this.#guarded(async () => {
-      const { log } = this.#options
-      // What is in the segment that is being written can't be freed.
-      if (log.currentBytes > this.segmentBytes) await log.rotate()
-      await this.#take(this.#oldest().from)
-      await this.#files.clear()
-    })
+  async #takeOldest(): Promise<void> {
+    const { log } = this.#options
+    // What is in the segment that is being written can't be freed.
+    if (log.currentBytes > this.segmentBytes) await log.rotate()
+    await this.#take(this.#oldest().from)
+    await this.#files.clear()
   }
 
   async #takeAll(): Promise<void> {

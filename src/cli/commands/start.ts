@@ -9,6 +9,7 @@ import { print, say, styled, type CommandIo } from '../command-io.ts'
 import type { ComposedNode } from '../compose-node.ts'
 import { tuneEngine } from '../engine-flags.ts'
 import { CommandError, EXIT } from '../exit-status.ts'
+import { collectWhenQuiet } from '../idle-collection.ts'
 import { onNpmGone } from '../npm-parent.ts'
 import { addSettingFlags, configurationOf } from '../setting-flags.ts'
 import { packageVersion } from '../version.ts'
@@ -27,7 +28,8 @@ export function register(command: Command, io: CommandIo): void {
       tuneEngine(configuration.settings.memoryBytesMax)
       const { composeNode } = await import('../compose-node.ts')
       const node = await explained(composeNode(configuration, packageVersion()))
-      await runNode(node, configuration, io, flags.withParent ?? false)
+      const collection = collectWhenQuiet()
+      await runNode(node, configuration, io, flags.withParent ?? false).finally(() => collection.stop())
     })
 }
 
