@@ -262,7 +262,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'directory-not-synced',
     guarantee: 'G1',
     edits: [
-      edit('storage/segments.ts', '  await disk.syncDirectory()\n', ''),
+      edit('storage/segments.ts', '    await disk.syncDirectory()\n    await writeManifest', '    await writeManifest'),
       edit('storage/manifest.ts', '  await disk.syncDirectory()\n', ''),
     ],
   },

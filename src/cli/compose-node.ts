@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { hostname } from 'node:os'
 import type { Configuration } from '../config/resolve.ts'
 import type { Settings } from '../config/settings.ts'
+import { collectGarbage } from './engine-flags.ts'
 import { createHttpServer } from '../http/server.ts'
 import { FileDisk } from '../io/file-disk.ts'
 import { OsRandom } from '../io/os-random.ts'
@@ -60,6 +61,8 @@ export async function composeNode({ settings }: Configuration, version: string):
       random: new OsRandom(),
       logger,
       schedule: endOfTurn,
+      processMemory: memoryOfProcess,
+      collectGarbage,
       healing: DEFAULT_HEALING,
     })
     // Liveness is served before the node has joined: readiness tells the two apart.
@@ -95,10 +98,15 @@ export async function composeNode({ settings }: Configuration, version: string):
   }
 }
 
+function memoryOfProcess(): { resident: number; buffers: number; heap: number } {
+  const { rss, arrayBuffers, heapTotal } = process.memoryUsage()
+  return { resident: rss, buffers: arrayBuffers, heap: heapTotal }
+}
+
 /** What a node is told that is neither an address nor a port of its own. */
 function nodeSettings(settings: Settings): NodeSettings {
   const { name, join, zone, weight, partitions, dev } = settings
-  const { siblingsMax, siblingBytesMax, hintBytesMax, segmentBytesMax, checkpointBytesMin } = settings
+  const { siblingsMax, siblingBytesMax, hintBytesMax, diskBytesMax, segmentBytesMax, checkpointBytesMin } = settings
   const { heartbeatMs, failureTimeoutMs, clockBoundMs, antiEntropyIntervalMs } = settings
   const bytesMax = settings.memoryBytesMax
   return {
@@ -109,7 +117,7 @@ function nodeSettings(settings: Settings): NodeSettings {
     secrets: settings.secret,
     limits: {
       ...DEFAULT_LIMITS,
-      ...{ siblingsMax, siblingBytesMax, hintBytesMax, bytesMax, segmentBytesMax, checkpointBytesMin },
+      ...{ siblingsMax, siblingBytesMax, hintBytesMax, bytesMax, diskBytesMax, segmentBytesMax, checkpointBytesMin },
     },
     timings: { ...DEFAULT_TIMINGS, heartbeatMs, failureTimeoutMs, clockBoundMs, antiEntropyIntervalMs },
   }

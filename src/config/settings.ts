@@ -70,6 +70,7 @@ type SettingsProperties = {
   siblingBytesMax: Type.TInteger
   hintBytesMax: Type.TInteger
   memoryBytesMax: Type.TInteger
+  diskBytesMax: Type.TUnion<[Type.TInteger, Type.TNull]>
   segmentBytesMax: Type.TInteger
   checkpointBytesMin: Type.TInteger
   heartbeatMs: Type.TInteger
@@ -182,7 +183,18 @@ function properties(): SettingsProperties {
       0,
       1024 * GIB,
     ),
-    memoryBytesMax: bytes('bytes of records held; beyond them writes are refused', 4 * GIB, MIB, 1024 * GIB),
+    memoryBytesMax: bytes(
+      'resident memory of the process; what data would take beyond it is refused',
+      4 * GIB,
+      MIB,
+      1024 * GIB,
+    ),
+    diskBytesMax: Type.Union([Type.Integer({ minimum: 8 * MIB, maximum: 1024 * 1024 * GIB }), Type.Null()], {
+      kind: 'bytes',
+      default: null,
+      description: 'size of the data directory; what would take it near that is refused (default: what the disk has)',
+      expected: 'a size, 8 MiB to 1024 TiB (bytes, or with KiB, MiB, GiB)',
+    }),
     segmentBytesMax: bytes('size at which a log segment is closed at the latest', 64 * MIB, 64 * KIB, 2 * GIB),
     checkpointBytesMin: bytes(
       'bytes that the log may always hold; beyond them 0.4 of the live data',

@@ -6,6 +6,7 @@ import { isLive, type Version } from '../core/causality/version.ts'
 import { type DeadTag, uniteDeadTags, type View, withoutTwins } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import { writeGuarantee } from '../core/quorum/guarantee.ts'
+import type { RefusalReason } from '../protocol/messages.ts'
 import type { Failure, Precondition, Receipt } from './operations.ts'
 import { type Plan, receiptOf } from './plan.ts'
 import type { ReadResult } from './reading.ts'
@@ -96,15 +97,22 @@ export function writeReceipt(plan: Plan, { verdict }: WriteRoundResult): Receipt
   return receiptOf(plan, plan.w, { replied: counts.replied, hinted: counts.hinted, durable: counts.durable, guarantee })
 }
 
+/** Homes that are full and stand-ins that are full are one cause to a client. */
+function commonReason(reasons: readonly RefusalReason[]): RefusalReason | null {
+  const isRoom = reasons.every((reason) => reason === 'storage-full' || reason === 'hints-full')
+  return isRoom && reasons.includes('storage-full') ? 'storage-full' : null
+}
+
 export function lost(plan: Plan, result: WriteRoundResult, told: { readonly receipt: Receipt }): Failure {
   const { verdict, tally, notAsked } = result
   if (verdict.state === 'lost' && verdict.outcome === 'not-applied') {
-    switch (verdict.reason) {
+    const reason = verdict.reason ?? commonReason(verdict.reasons)
+    switch (reason) {
       case 'too-many-siblings':
       case 'idempotency-mismatch':
       case 'clock-ahead':
       case 'storage-full':
-        return { type: verdict.reason, ...told }
+        return { type: reason, ...told }
       default:
     }
   }

@@ -3,10 +3,10 @@
 // that was called before it.
 
 import { constants, write, writev } from 'node:fs'
-import { open, readdir, rename, rm } from 'node:fs/promises'
+import { open, readdir, rename, rm, statfs } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Disk, DiskFile, OpenMode } from '../ports/disk.ts'
+import type { Disk, DiskFile, OpenMode, Space } from '../ports/disk.ts'
 import { lockDirectory } from './directory-lock.ts'
 import type { Release } from './directory-lock.ts'
 
@@ -67,6 +67,11 @@ export class FileDisk implements Disk {
 
   async syncDirectory(): Promise<void> {
     await this.#directory.sync()
+  }
+
+  async space(): Promise<Space> {
+    const { bsize, bavail, blocks } = await statfs(this.#path)
+    return { free: bavail * bsize, total: blocks * bsize }
   }
 
   /** Frees the directory; open files stay usable until they are closed. */
@@ -132,7 +137,8 @@ class RealFile implements DiskFile {
       await this.#handle.truncate(size)
       this.#end = size
     } catch (error) {
-      this.#broken = error instanceof Error ? error : new Error(String(error))
+      // Whatever it was, it is not ENOSPC to whoever tries again.
+      this.#broken = new Error('a failed append could not be undone', { cause: error })
     }
   }
 

@@ -270,7 +270,7 @@ export class QuorateNode implements NodeApi {
   stats(): Record<string, unknown> {
     const { storage, links, healer } = this.#opened()
     return {
-      storage: { ...storage.stats, bytesMax: this.#options.limits.bytesMax, full: storage.isFull },
+      storage: { ...storage.stats, bytesMax: this.#options.limits.bytesMax, ...storage.room },
       recovery: storage.recovery,
       links: links.status(),
       traffic: links.counters.figures(),

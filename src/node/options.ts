@@ -36,6 +36,10 @@ export interface NodeOptions {
   readonly logger: Logger
   /** How frames of one turn of the event loop are gathered into one write; by default without timers. */
   readonly schedule?: Schedule
+  /** What the process takes, in bytes; by default nobody tells. */
+  readonly processMemory?: () => { readonly resident: number; readonly buffers: number; readonly heap: number }
+  /** Makes the process collect its garbage: asked for now and then where memory is used up and data has given some back. */
+  readonly collectGarbage?: () => void
 
   readonly limits: NodeLimits
   readonly timings: NodeTimings
@@ -46,8 +50,10 @@ export interface NodeLimits {
   readonly siblingsMax: number
   readonly siblingBytesMax: number
   readonly hintBytesMax: number
-  /** Live data, keys included. */
+  /** Resident memory of the process; where nobody tells that: live data, keys and hints included. */
   readonly bytesMax: number
+  /** The data directory; null: what the file system has. */
+  readonly diskBytesMax: number | null
   readonly segmentBytesMax: number
   readonly checkpointBytesMin: number
   /** Granted to a peer that wants to deliver hints, at a time. */
@@ -84,6 +90,7 @@ export const DEFAULT_LIMITS: NodeLimits = {
   siblingBytesMax: 4 << 20,
   hintBytesMax: 256 << 20,
   bytesMax: 4 * 2 ** 30,
+  diskBytesMax: null,
   segmentBytesMax: 64 << 20,
   checkpointBytesMin: 16 << 20,
   handoffBytesMax: 1 << 20,

@@ -80,7 +80,8 @@ export interface Lifecycle {
 export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<Rooms> {
   const { clock, random, logger, disk, limits, timings, name, clusterName, partitions, transport, secrets, join } =
     options
-  const storage = await Storage.open({ disk, clock, random, logger, ...limits })
+  const { processMemory, collectGarbage } = options
+  const storage = await Storage.open({ disk, clock, random, logger, processMemory, collectGarbage, ...limits })
   storage.onFailed((error) => life.fail(diskFailure(error)))
   const damaged = storage.recovery.damaged.length > 0
   const identity = await identityOf(storage, damaged, options)

@@ -101,6 +101,14 @@ export class SimulatedDisk {
         const count = this.#changes.length
         return this.#operate(process, 'sync-directory', 10, () => this.#settle(Math.min(count, this.#changes.length)))
       },
+      // No operation: it changes nothing, so there is nothing to crash at.
+      space: () =>
+        process.alive
+          ? Promise.resolve({
+              free: Math.max(0, this.faults.capacityBytes - this.usedBytes),
+              total: this.faults.capacityBytes,
+            })
+          : new Promise(() => {}),
     }
   }
 

@@ -22,6 +22,8 @@ const SEGMENT_SHARE = 1 / 8
 const RANGE = { share: 1 / 32, bytesLeast: 256 << 10, bytesMost: 16 << 20 }
 /** Checkpoints that are so much larger than what is live hold what was removed since: few bytes of log can remove many. */
 const STALE_SHARE = 1.5
+/** Where the disk is short of room, so much beyond what is live is enough to clear away. */
+const STALE_SHARE_SHORT = 1.1
 /** About what an entry costs beside its key, bucket and record, at most. */
 const ENTRY_BYTES = 16
 
@@ -43,6 +45,8 @@ export interface CheckpointsOptions {
   readonly damagedFiles: ReadonlySet<string>
   readonly segmentBytesMax: number
   readonly checkpointBytesMin: number
+  /** The disk is used up but for a reserve. */
+  readonly isShortOfRoom: () => boolean
   /** Called when `starved` may have changed. */
   readonly onRoom: () => void
 }
@@ -119,6 +123,8 @@ export class Checkpoints {
     if (this.#starved) return logBytes > this.#retryBytes
     if (logBytes > this.#logBytesMax) return true
     if (bytes > STALE_SHARE * this.#liveBytes + this.#options.checkpointBytesMin) return true
+    const tidyBytes = STALE_SHARE_SHORT * this.#liveBytes + 2 * this.segmentBytes
+    if (logBytes + bytes > tidyBytes && this.#options.isShortOfRoom()) return true
     return this.segments > SPARE_SEGMENTS_MAX + (2 * logBytes) / this.segmentBytes
   }
 
@@ -211,11 +217,16 @@ export class Checkpoints {
     return this.#stopping || this.#options.log.failed !== null
   }
 
+  /** Of a range; one large partition may have more. */
+  get rangeBytes(): number {
+    const bytesLeast = Math.min(RANGE.bytesLeast, this.#options.checkpointBytesMin / 4)
+    return Math.min(RANGE.bytesMost, Math.max(bytesLeast, this.#liveBytes * RANGE.share))
+  }
+
   /** Where a range ends: behind the partition with which it is large enough. What would be left at the end is taken along. */
   #endOf(from: Unit): Unit {
     const { memtable, hints } = this.#options.state
-    const bytesLeast = Math.min(RANGE.bytesLeast, this.#options.checkpointBytesMin / 4)
-    const wanted = Math.min(RANGE.bytesMost, Math.max(bytesLeast, this.#liveBytes * RANGE.share))
+    const wanted = this.rangeBytes
     let bytes = from === FACTS ? hints.bytes : 0
     let to: Unit | null = bytes >= wanted ? FACTS + 1 : null
     let rest = 0

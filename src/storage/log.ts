@@ -10,6 +10,7 @@ import { encodeCleanShutdownEntry, type EntrySink, type Lsn } from './entries.ts
 import type { StorageKeys } from './file-header.ts'
 import { FrameBuilder, saltChecksum } from './frames.ts'
 import { writeManifest } from './manifest.ts'
+import { isNoSpace, NoRoom } from './no-room.ts'
 import { createSegment, type LogStart, type OwnSegment, Segments } from './segments.ts'
 
 /** A batch is closed to more entries beyond this; one entry may be larger. */
@@ -39,6 +40,8 @@ export interface LogOptions {
   /** Called after every sync, of so many bytes. */
   readonly onSynced: (bytes: number) => void
   readonly onFailed: (error: QuorateError) => void
+  /** The disk has no room; it is tried again until it has, or until `close`. */
+  readonly onOutOfRoom: () => void
 }
 
 export interface LogStats {
@@ -58,6 +61,9 @@ interface Batch {
     readonly reject: (error: Error) => void
   } | null
 }
+
+/** A batch that found no room is tried again after this. */
+const ROOM_RETRY_MS = 500
 
 const DONE: Promise<void> = Promise.resolve()
 
@@ -80,6 +86,10 @@ export class Log {
   } | null = null
   #failed: QuorateError | null = null
   #closed = false
+  #closing = false
+  #outOfRoom: PromiseWithResolvers<void> | null = null
+  /** So much longer the segment may become, since there was no room for the next one. */
+  #grace = 0
   /** Of a batch that is durable. */
   #spare: FrameBuilder | null = null
   /** Entries of the last batch, and when it was begun. */
@@ -121,6 +131,11 @@ export class Log {
 
   get failed(): QuorateError | null {
     return this.#failed
+  }
+
+  /** The disk has no room for the batch that it was given, or for the next segment. */
+  get isOutOfRoom(): boolean {
+    return this.#outOfRoom !== null
   }
 
   /** Of entries that are not synced yet. */
@@ -227,6 +242,9 @@ export class Log {
   /** Syncs everything, then says in the log and the manifest that this was the end. */
   async close(): Promise<void> {
     if (this.#closed) return
+    // Whoever ends does not wait for room.
+    this.#closing = true
+    this.#outOfRoom?.resolve()
     while (this.#syncedLsn < this.lastLsn) await this.synced(this.lastLsn)
     // A batch of its own: were it in the last batch of data, damage there would look like a torn tail.
     encodeCleanShutdownEntry(this.sink)
@@ -246,7 +264,7 @@ export class Log {
       // What is written in the same turn of the loop shares the first batch.
       await DONE
       for (;;) {
-        const full = this.#queue.length > 0 && this.#segments.currentBytes >= this.#options.segmentBytes()
+        const full = this.#queue.length > 0 && this.#segments.currentBytes >= this.#segmentBytes
         if (full || this.#rotation) await this.#nextSegment()
         else if (this.#isWorthAWait) await this.#gather()
         const batch = this.#queue.shift()
@@ -289,7 +307,7 @@ export class Log {
     const begun = this.#options.clock.monotonic()
     this.#lastBegun = begun
     this.#lastEntries = frame.count
-    await this.#segments.append(chunks)
+    await this.#append(chunks)
     const syncMs = this.#options.clock.monotonic() - begun
     this.#segments.grew(bytes)
     this.#syncedLsn = frame.firstLsn + frame.count - 1
@@ -305,16 +323,57 @@ export class Log {
     this.#options.onSynced(bytes)
   }
 
+  /**
+   * Tries again while the disk has no room. That is sound where another failure is not: the disk has cut the file back to where it was,
+   * what lies before was synced by appends of its own, and the whole batch is written again and synced again before it counts. Nothing of
+   * it was told to anybody, and a crash finds it torn or whole, as the last batch of any log.
+   */
+  async #append(chunks: readonly Uint8Array[]): Promise<void> {
+    for (;;) {
+      try {
+        await this.#segments.append(chunks)
+        this.#outOfRoom = null
+        return
+      } catch (error) {
+        if (!isNoSpace(error) || this.#closing) throw error
+        await this.#waitForRoom()
+      }
+    }
+  }
+
+  async #waitForRoom(): Promise<void> {
+    const { clock, onOutOfRoom } = this.#options
+    const isFirst = this.#outOfRoom === null
+    const waiting = Promise.withResolvers<void>()
+    this.#outOfRoom = waiting
+    if (isFirst) onOutOfRoom()
+    const timer = clock.after(ROOM_RETRY_MS, () => waiting.resolve())
+    await waiting.promise
+    timer.cancel()
+  }
+
   async #nextSegment(): Promise<void> {
     const { disk, keys } = this.#options
     const rotation = this.#rotation
     // Entries may come in while the segment is made: it begins with the batches that are queued now.
     const start = { segment: this.#segments.current + 1, batch: this.#nextBatch, lsn: this.#syncedLsn + 1 }
-    await this.#segments.turnTo(start, await createSegment(disk, keys, start, null))
-    if (rotation && this.#rotation === rotation) {
-      this.#rotation = null
-      rotation.resolve(start)
+    try {
+      await this.#segments.turnTo(start, await createSegment(disk, keys, start, null))
+      this.#grace = 0
+      rotation?.resolve(start)
+      if (this.#rotation === rotation) this.#rotation = null
+    } catch (error) {
+      if (!(error instanceof NoRoom)) throw error
+      rotation?.reject(error)
+      if (this.#rotation === rotation) this.#rotation = null
+      // The one that is there may become longer; a batch has a better chance than a file.
+      this.#grace = this.#segments.currentBytes
     }
+  }
+
+  /** At this size the next one is due. */
+  get #segmentBytes(): number {
+    return this.#options.segmentBytes() + this.#grace
   }
 
   /** Something that belongs to the log could not be written: the end of all writing. */

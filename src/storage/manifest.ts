@@ -3,18 +3,28 @@
 
 import type { Disk } from '../ports/disk.ts'
 import { encodeHeader, type FileHeader, MANIFEST, readHeader, type StorageKeys, TEMPORARY } from './file-header.ts'
+import { isNoSpace, NoRoom } from './no-room.ts'
 
-/** `closedAt`: the sequence of the clean shutdown's batch, or 0 while the log is open. */
+/** Rejects with `NoRoom` where the one before is still in force. `closedAt`: the sequence of the clean shutdown's batch, or 0 while the log is open. */
 export async function writeManifest(disk: Disk, keys: StorageKeys, segment: number, closedAt: number): Promise<void> {
   const temporary = MANIFEST + TEMPORARY
-  const file = await disk.open(temporary, 'create')
+  const header = encodeHeader({ kind: 'manifest', ...keys, number: segment, batch: closedAt, lsn: 0, from: 0, to: 0 })
+  const file = await disk.open(temporary, 'create').catch((error: unknown) => {
+    throw isNoSpace(error) ? new NoRoom(error) : error
+  })
+  let refused: unknown = null
   try {
-    await file.append([
-      encodeHeader({ kind: 'manifest', ...keys, number: segment, batch: closedAt, lsn: 0, from: 0, to: 0 }),
-    ])
-    await file.sync()
+    await file.append([header]).catch((error: unknown) => {
+      if (!isNoSpace(error)) throw error
+      refused = error
+    })
+    if (refused === null) await file.sync()
   } finally {
     await file.close()
+  }
+  if (refused !== null) {
+    await disk.remove(temporary)
+    throw new NoRoom(refused)
   }
   await disk.rename(temporary, MANIFEST)
   await disk.syncDirectory()

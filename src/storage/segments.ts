@@ -6,6 +6,7 @@ import type { Disk, DiskFile } from '../ports/disk.ts'
 import type { Lsn } from './entries.ts'
 import { encodeHeader, segmentName, type StorageKeys } from './file-header.ts'
 import { writeManifest } from './manifest.ts'
+import { isNoSpace, NoRoom } from './no-room.ts'
 
 /** Where the log goes on. */
 export interface LogStart {
@@ -14,23 +15,35 @@ export interface LogStart {
   readonly lsn: Lsn
 }
 
-/** Resolves when the segment is durable and in the manifest. `repeat`: a batch from before, which it begins with. */
+/**
+ * Resolves when the segment is durable and in the manifest; rejects with `NoRoom` where the one before is still the last. `repeat`: a
+ * batch from before, which it begins with.
+ */
 export async function createSegment(
   disk: Disk,
   keys: StorageKeys,
   start: LogStart,
   repeat: Uint8Array | null,
 ): Promise<DiskFile> {
-  const file = await disk.open(segmentName(start.segment), 'create-log')
+  const name = segmentName(start.segment)
+  const noRoom = (error: unknown): never => {
+    throw isNoSpace(error) ? new NoRoom(error) : error
+  }
+  const file = await disk.open(name, 'create-log').catch(noRoom)
   try {
     const header = encodeHeader({ kind: 'segment', ...keys, ...start, number: start.segment, from: 0, to: 0 })
-    await file.append(repeat === null ? [header] : [header, repeat])
+    await file.append(repeat === null ? [header] : [header, repeat]).catch(noRoom)
     // Before the manifest names it: a manifest that names a missing segment means that one was lost.
     await disk.syncDirectory()
     await writeManifest(disk, keys, start.segment, 0)
     return file
   } catch (error) {
     await file.close().catch(() => {})
+    if (error instanceof NoRoom) {
+      // Before the log goes on in the one before it must be gone for good: else both would claim the next batch.
+      await disk.remove(name)
+      await disk.syncDirectory()
+    }
     throw error
   }
 }

@@ -11,6 +11,7 @@ import type { Disk } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { Checkpoints } from './checkpoints.ts'
+import { DiskBudget } from './disk-budget.ts'
 import {
   encodeCatalogEntry,
   encodeClockEntry,
@@ -24,8 +25,11 @@ import {
 import { newKeys } from './file-header.ts'
 import { HintStore } from './hint-store.ts'
 import { Log } from './log.ts'
+import { MemoryBudget, type ProcessMemory } from './memory-budget.ts'
 import type { Memtable } from './memtable.ts'
+import { MeteredDisk } from './metered-disk.ts'
 import { type Damage, recover } from './recovery.ts'
+import { Room, type RoomFigures } from './room.ts'
 import { StorageState } from './storage-state.ts'
 import { statsOf, type StorageStats } from './storage-stats.ts'
 
@@ -42,8 +46,14 @@ export interface StorageOptions {
   /** The log may grow to this size before checkpoints shorten it, or to a part of theirs. */
   readonly checkpointBytesMin: number
   readonly hintBytesMax: number
-  /** Budget for live data (keys and records). */
+  /** Budget for the process's resident memory; where nobody tells that, for keys, records and hints alone. */
   readonly bytesMax: number
+  /** Budget for the data directory; null, and by default: what the file system has. */
+  readonly diskBytesMax?: number | null
+  /** What the process takes; without it nobody tells. */
+  readonly processMemory?: (() => ProcessMemory) | undefined
+  /** Makes the process collect its garbage. */
+  readonly collectGarbage?: (() => void) | undefined
 }
 
 export interface RecoveryReport {
@@ -59,10 +69,8 @@ export interface RecoveryReport {
   readonly elapsedMs: number
 }
 
-/** `isFull` ends when this part of the budget is free again. */
-const HYSTERESIS = 0.05
-/** Changes waiting for the disk: beyond this no more are taken in, or memory would grow without end. */
-const PENDING_BYTES_MAX = 128 << 20
+/** Of a small disk the log may take this part before checkpoints shorten it, whatever `checkpointBytesMin` says. */
+const LOG_SHARE_MAX = 1 / 16
 
 export class Storage {
   /** UUID: another one after a wipe, the same on a copied disk. */
@@ -76,12 +84,25 @@ export class Storage {
   #checkpoints: Checkpoints | null = null
   #memoryLsn: Lsn = 0
   #closing: Promise<void> | null = null
-  #wasFull = false
-  /** The log says that it is full. */
-  #toldFull = false
+  readonly #room: Room
 
-  private constructor(options: StorageOptions, identity: string, state: StorageState, recovery: RecoveryReport) {
+  private constructor(
+    options: StorageOptions,
+    identity: string,
+    state: StorageState,
+    recovery: RecoveryReport,
+    memory: MemoryBudget,
+    disk: DiskBudget | null,
+  ) {
     this.#options = options
+    this.#room = new Room({
+      ...{ clock: options.clock, logger: options.logger, memory, disk },
+      isExhausted: () => state.memtable.isExhausted,
+      log: () => this.#log ?? NO_LOG,
+      isStarved: () => this.#checkpoints?.starved === true,
+      // What is stale may be cleared away although nothing is written.
+      onLooked: () => this.#checkpoints?.consider(),
+    })
     this.identity = identity
     this.#state = state
     this.recovery = recovery
@@ -103,16 +124,27 @@ export class Storage {
 
   /** Recovers what is there. Rejects with `storage-failed`, `storage-full` or `config`; damage is no failure, it is reported. */
   static async open(options: StorageOptions): Promise<Storage> {
-    const { disk, clock, random, logger } = options
+    const { clock, random, logger } = options
     const from = clock.monotonic()
     const newState = (): StorageState => new StorageState(new HintStore(options.hintBytesMax, () => clock.now()))
-    if (disk === null) {
+    if (options.disk === null) {
       const nothing = { isNew: true, wasClean: true, damaged: [], tornBytes: 0, keys: 0, hints: 0, elapsedMs: 0 }
-      return new Storage(options, newKeys(random).identity, newState(), nothing)
+      const state = newState()
+      const inMemory = new Storage(
+        options,
+        newKeys(random).identity,
+        state,
+        nothing,
+        memoryBudget(options, state),
+        null,
+      )
+      inMemory.#room.begin()
+      return inMemory
     }
+    const disk = new MeteredDisk(options.disk)
     const recovered = await recover({ disk, clock, random, logger, newState })
     const { state, keys, isNew, wasClean, damaged, tornBytes } = recovered
-    const storage = new Storage(options, keys.identity, state, {
+    const report = {
       isNew,
       wasClean,
       damaged,
@@ -120,8 +152,16 @@ export class Storage {
       keys: state.memtable.totalKeys,
       hints: state.hints.count,
       elapsedMs: clock.monotonic() - from,
+    }
+    const budget: DiskBudget = new DiskBudget({
+      ...{ disk, clock, bytesMax: options.diskBytesMax ?? null },
+      rangeBytes: () => storage.#checkpoints?.rangeBytes ?? 0,
+      pendingBytes: () => storage.#pendingBytes,
     })
+    const memory = memoryBudget(options, state)
+    const storage: Storage = new Storage(options, keys.identity, state, report, memory, budget)
     try {
+      await disk.measureRest()
       storage.#log = await Log.start({
         disk,
         clock,
@@ -131,13 +171,15 @@ export class Storage {
         repeat: recovered.repeat,
         onSynced: (bytes) => {
           storage.#checkpoints?.synced(bytes)
-          storage.#tellRoom()
+          storage.#room.look()
         },
         onFailed: (error) => storage.#failed(error),
+        onOutOfRoom: () => storage.#room.look(),
       })
     } catch (error) {
       throw asStorageError(error)
     }
+    await budget.ask()
     storage.#checkpoints = new Checkpoints({
       disk,
       clock,
@@ -148,10 +190,12 @@ export class Storage {
       files: recovered.files,
       damagedFiles: recovered.toSetAside,
       segmentBytesMax: options.segmentBytesMax,
-      checkpointBytesMin: options.checkpointBytesMin,
-      onRoom: () => storage.#tellRoom(),
+      checkpointBytesMin: Math.min(options.checkpointBytesMin, budget.size * LOG_SHARE_MAX),
+      isShortOfRoom: () => budget.isFull,
+      onRoom: () => storage.#room.look(),
     })
     storage.#checkpoints.consider()
+    storage.#room.begin()
     return storage
   }
 
@@ -187,7 +231,7 @@ export class Storage {
     const lsn = this.#added()
     this.#state.putRecord(partition, bucket, key, record, received, lsn)
     // Nothing else would look where no log is synced.
-    if (this.#log === null) this.#tellRoom()
+    if (this.#log === null) this.#room.look()
     return lsn
   }
 
@@ -251,34 +295,18 @@ export class Storage {
     else this.#listeners.push(listener)
   }
 
-  /** No room for more data: the budget is used up, the disk can not take a checkpoint, or it does not keep up. */
+  /** No room for more data: a budget is used up, or the disk has no room or does not keep up. */
   get isFull(): boolean {
-    const { bytesMax } = this.#options
-    const bytes = this.#state.memtable.totalBytes
-    if (bytes >= bytesMax) this.#wasFull = true
-    else if (bytes <= bytesMax * (1 - HYSTERESIS)) this.#wasFull = false
-    return this.#wasFull || this.#pendingBytes > PENDING_BYTES_MAX || this.#checkpoints?.starved === true
+    return this.#room.isFull
+  }
+
+  /** What there is room in, and how much. */
+  get room(): RoomFigures {
+    return this.#room.figures
   }
 
   get #pendingBytes(): number {
     return this.#log?.pendingBytes ?? 0
-  }
-
-  /** Says it once when there is no room any more, and once when there is again. */
-  #tellRoom(): void {
-    const { isFull } = this
-    // A disk that lags may do so from one moment to the next.
-    if (isFull === this.#toldFull || (!isFull && this.#pendingBytes > PENDING_BYTES_MAX / 2)) return
-    this.#toldFull = isFull
-    const { logger, bytesMax } = this.#options
-    const figures = { bytes: this.#state.memtable.totalBytes, bytesMax, pendingBytes: this.#pendingBytes }
-    if (!isFull) return logger.info(figures, 'the storage has room again')
-    const why = this.#wasFull
-      ? 'the budget for data is used up'
-      : this.#checkpoints?.starved === true
-        ? 'the disk has no room for a checkpoint'
-        : 'the disk does not keep up'
-    logger.warn({ why, ...figures }, 'the storage is full: writes are refused, reads and deletions go on')
   }
 
   get stats(): StorageStats {
@@ -299,6 +327,7 @@ export class Storage {
   }
 
   async #close(): Promise<void> {
+    this.#room.stop()
     await this.#checkpoints?.stop()
     if (this.#log && !this.#log.failed) await this.#log.close()
   }
@@ -319,6 +348,22 @@ export class Storage {
     this.#options.logger.error({ err: error }, 'the storage failed and stops')
     for (const listener of this.#listeners.splice(0)) listener(error)
   }
+}
+
+const NO_LOG = { pendingBytes: 0, isOutOfRoom: false }
+
+function memoryBudget(options: StorageOptions, { memtable, hints }: StorageState): MemoryBudget {
+  const { bytesMax, clock, logger, processMemory = null, collectGarbage = null } = options
+  // Of all that is resident what is not the memtable's is overhead, hints among it. Without that figure what is live must do.
+  const dataBytes = processMemory ? (): number => memtable.memoryBytes : (): number => memtable.totalBytes + hints.bytes
+  const budget = new MemoryBudget({ bytesMax, dataBytes, processMemory, collect: collectGarbage })
+  budget.isFullAt(clock.monotonic())
+  if (budget.isTooSmall)
+    logger.warn(
+      { ...budget.figures, dataBytesMax: budget.floorBytes },
+      'the budget for memory is too small for the process itself: data may have a little all the same, beyond the budget',
+    )
+  return budget
 }
 
 function asStorageError(error: unknown): QuorateError {

@@ -122,6 +122,12 @@ export function diskContract(name: string, subject: () => Promise<DiskSubject>):
       expect(await disk.list()).toEqual([])
     })
 
+    check('says how much room there is', async (disk) => {
+      const { free, total } = await disk.space()
+      expect(free).toBeGreaterThan(0)
+      expect(total).toBeGreaterThanOrEqual(free)
+    })
+
     check('large appends in many chunks arrive whole', async (disk) => {
       const file = await disk.open('a', 'create')
       const chunks = Array.from({ length: 1500 }, (_, i) => new Uint8Array(777).fill(i))

@@ -1,7 +1,7 @@
 // What a full file system does to a file. Needs to mount a small tmpfs; says so and is skipped where that is not allowed.
 
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -42,6 +42,31 @@ test.skipIf(!mounted)(
     const again = await disk.open('log', 'existing')
     expect(again.size).toBe(13)
     await again.close()
+    await disk.close()
+  },
+)
+
+test.skipIf(!mounted)(
+  'a log takes the same append again when there is room (skipped where mount is not allowed)',
+  async () => {
+    const disk = await FileDisk.open(path)
+    const log = await disk.open('room', 'create-log')
+    await log.append([bytes('header ')])
+    await log.append([bytes('one ')])
+    const { free } = await disk.space()
+    writeFileSync(join(path, 'others'), Buffer.alloc(free))
+    expect((await disk.space()).free).toBe(0)
+    const batch = [new Uint8Array(300_000).fill(0x78), bytes('!')]
+    for (let i = 0; i < 3; i++) {
+      expect(await codeOf(log.append(batch))).toBe('ENOSPC')
+      expect(log.size).toBe(11)
+    }
+    rmSync(join(path, 'others'))
+    await log.append(batch)
+    expect(log.size).toBe(300_012)
+    expect(text(await log.read(0, 12))).toBe('header one x')
+    await log.close()
+    await disk.remove('room')
     await disk.close()
   },
 )

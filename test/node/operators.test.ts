@@ -97,13 +97,23 @@ test('rounds that fail are counted, told once, and forgotten once one goes throu
   expect(node.repairStatus().lastError).toBeNull()
 })
 
-test('a full disk is named as such, and what to do', async () => {
-  const { cluster, a } = await formed()
+test('a full disk is named as such, and is waited for', async () => {
+  const { cluster, a, lines } = await formed()
   const node = nodeOf(a)
+  const { storage } = node.rooms!
   a.disk.faults = { ...NO_DISK_FAULTS, capacityBytes: 0 }
-  node.rooms!.storage.setCatalog('more', Buffer.alloc(100))
-  expect(await cluster.time.runUntilCondition(() => a.fatal !== null, 5000)).toBe(true)
-  expect(a.fatal).toMatch(/disk is full.*free space.*ENOSPC/)
+  const lsn = storage.setCatalog('more', Buffer.alloc(100))
+  await cluster.time.runFor(5000)
+  expect([a.fatal, storage.isFull, storage.isSynced(lsn)]).toEqual([null, true, false])
+  const told = (): unknown[] => lines.get(a.name)!.filter(({ message }) => message.includes('the storage'))
+  expect(told()).toMatchObject([
+    { level: 'warn', fields: { why: expect.stringContaining('no room for the log') as unknown } },
+  ])
+  a.disk.faults = NO_DISK_FAULTS
+  await cluster.time.settle(storage.synced(lsn))
+  await cluster.time.runFor(2000)
+  expect(storage.isFull).toBe(false)
+  expect(told()).toMatchObject([{ level: 'warn' }, { level: 'info' }])
 })
 
 test('whoever has another secret hears so as an error, of each peer and once a minute', async () => {

@@ -1,6 +1,6 @@
 // A Disk that answers at once, counts its operations, and can die before any of them; what a power cut leaves behind is chance.
 
-import type { Disk, DiskFile, OpenMode } from '../../src/ports/disk.ts'
+import type { Disk, DiskFile, OpenMode, Space } from '../../src/ports/disk.ts'
 import type { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { SimulatedFile, systemError } from '../../src/simulator/simulated-file.ts'
 
@@ -29,6 +29,8 @@ export class CrashDisk implements Disk {
   fault: (operation: Operation, name: string) => void = () => {}
   /** Holds an operation back until the promise resolves. */
   delay: (operation: Operation, name: string) => Promise<void> = () => Promise.resolve()
+  /** Appends beyond it are refused with ENOSPC and change nothing. */
+  capacity: number = Infinity
 
   static of(image: Image): CrashDisk {
     const disk = new CrashDisk()
@@ -88,7 +90,11 @@ export class CrashDisk implements Disk {
 
   #handle(name: string, file: SimulatedFile, isLog: boolean): DiskFile {
     const append = (chunks: readonly Uint8Array[]): Promise<void> =>
-      this.#operate('append', name, () => file.append(chunks))
+      this.#operate('append', name, () => {
+        const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+        if (this.used + length > this.capacity) throw systemError('ENOSPC', name)
+        file.append(chunks)
+      })
     const sync = (): Promise<void> => {
       const promised = file.capture()
       return this.#operate('sync', name, () => file.commit(promised))
@@ -104,6 +110,14 @@ export class CrashDisk implements Disk {
       truncate: (size) => this.#operate('truncate', name, () => file.truncate(size)),
       close: () => this.#operate('close', name, () => {}),
     }
+  }
+
+  get used(): number {
+    return [...this.names.values()].reduce((sum, file) => sum + file.size, 0)
+  }
+
+  async space(): Promise<Space> {
+    return { free: Math.max(0, this.capacity - this.used), total: this.capacity }
   }
 
   rename(from: string, to: string): Promise<void> {

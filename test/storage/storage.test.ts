@@ -224,7 +224,7 @@ describe('storage', () => {
       for (const key of ['k1', 'k2', 'k3', 'k4'])
         await storage.synced(storage.putRecord(16, 'b', key, Buffer.alloc(400), []))
       expect(told()).toEqual(['warn the storage is full'])
-      expect(lines[0]?.fields).toMatchObject({ why: 'the budget for data is used up', bytesMax: 1000 })
+      expect(lines[0]?.fields).toMatchObject({ why: 'the budget for memory is used up', memory: { bytesMax: 1000 } })
       for (const key of ['k1', 'k2', 'k3', 'k4']) await storage.synced(storage.putRecord(16, 'b', key, null, []))
       expect(told()).toEqual(['warn the storage is full', 'info the storage has room again'])
       await storage.close()

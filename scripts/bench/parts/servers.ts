@@ -35,6 +35,8 @@ export interface NodeSettings {
   /** Null: in memory. */
   readonly place: string | null
   readonly conflict?: 'siblings' | 'lww'
+  /** More options of `quorate start`. */
+  readonly args?: readonly string[]
 }
 
 export class QuorateServer implements Server {
@@ -52,7 +54,10 @@ export class QuorateServer implements Server {
     this.port = node.plan.clientPort
   }
 
-  static async start(session: Session, { place, conflict = 'siblings' }: NodeSettings): Promise<QuorateServer> {
+  static async start(
+    session: Session,
+    { place, conflict = 'siblings', args = [] }: NodeSettings,
+  ): Promise<QuorateServer> {
     const folder = session.folder(place ?? tmpdir())
     const [ports] = await freePorts(1)
     if (ports === undefined) throw new Error('no ports')
@@ -61,7 +66,7 @@ export class QuorateServer implements Server {
     const storage = place === null ? ['--memory'] : ['--data', dir]
     const node = new NodeProcess({
       ...{ name: 'bench', clientPort: ports.client, peerPort: ports.peer, dir, logFile: join(folder, 'log') },
-      args: ['--name', 'bench', ...addresses, '--peer-port', String(ports.peer), ...storage],
+      args: ['--name', 'bench', ...addresses, '--peer-port', String(ports.peer), ...storage, ...args],
     })
     const server = new QuorateServer(node, place !== null)
     session.onEnd(() => server.#node.kill())
@@ -105,6 +110,10 @@ export class QuorateServer implements Server {
         value = typeof value === 'object' && value !== null ? Reflect.get(value, name) : null
       return typeof value === 'number' ? value : Number.NaN
     }
+  }
+
+  get isRunning(): boolean {
+    return this.#node.running
   }
 
   /** How late its event loop was, since it began. */

@@ -1,8 +1,9 @@
 // Hostile input on both ports of a node in a cluster, and a node that is full: every limit is answered clearly, and nobody dies of it.
 
 import { Cluster } from '../cluster.ts'
-import { kvPath, problemCode } from '../http-client.ts'
+import { type Answer, kvPath, problemCode } from '../http-client.ts'
 import { type StoryOptions, Verdict } from '../verdict.ts'
+import { until } from '../waiting.ts'
 import { hostileClients } from './hostile-clients.ts'
 import { hostilePeers } from './hostile-peers.ts'
 
@@ -33,33 +34,36 @@ export async function hostile({ short, random, say }: StoryOptions): Promise<Ver
     })
     verdict.hold(put.status === 201, `a write at all replicas afterwards: ${put.status}`)
   }
-  await full(verdict)
+  await full(verdict, 'memory', ['--memory-bytes-max', '1MiB'])
+  await full(verdict, 'the disk', ['--disk-bytes-max', '8MiB'])
   say('a full node has refused writes only')
   return verdict
 }
 
-/** A node whose memory is full refuses writes with 507; reads and deletions go on. */
-async function full(verdict: Verdict): Promise<void> {
-  await using cluster = await Cluster.start({ nodes: 1, args: ['--log-level', 'warn', '--memory-bytes-max', '1MiB'] })
+/** A node that has no room refuses writes with 507; reads and deletions go on, and after deletions writes are taken again. */
+async function full(verdict: Verdict, what: string, limit: readonly string[]): Promise<void> {
+  await using cluster = await Cluster.start({ nodes: 1, args: ['--log-level', 'warn', ...limit] })
   const node = cluster.node(0)
   const body = Buffer.alloc(100_000, 'f')
-  let status = 0
-  let code: string | null = null
+  const put = (key: string): Promise<Answer> => cluster.http.call(node.url, 'PUT', kvPath('full', key), { body })
+  let answer: Answer | null = null
   let stored = 0
-  for (; stored < 30; stored++) {
-    const answer = await cluster.http.call(node.url, 'PUT', kvPath('full', `k${stored}`), { body })
-    status = answer.status
-    code = problemCode(answer)
-    if (status >= 300) break
+  for (; stored < 200; stored++) {
+    answer = await put(`k${stored}`)
+    if (answer.status >= 300) break
   }
-  verdict.figures['values of 100 kB that 1 MiB took'] = stored
-  verdict.hold(status === 507 && code === 'storage-full', `a full node answered ${status} ${code}`)
-  const read = await cluster.http.call(node.url, 'GET', kvPath('full', 'k0'))
-  verdict.hold(read.status === 200 && read.body.equals(body), `a read of a full node: ${read.status}`)
-  for (let i = 0; i < 3; i++) {
+  verdict.figures[`values of 100 kB until ${what} was full`] = stored
+  const refusal = answer && `${answer.status} ${problemCode(answer)}`
+  verdict.hold(refusal === '507 storage-full', `a node without room in ${what} answered ${refusal}`)
+  const { storage } = await cluster.json<{ storage: { full: boolean; fullReason: string } }>(node, '/v1/stats')
+  verdict.hold(storage.full, `${what} is full, and the figures do not say so`)
+  for (let i = 0; i < stored; i++) {
+    const read = await cluster.http.call(node.url, 'GET', kvPath('full', `k${i}`))
+    verdict.hold(read.status === 200 && read.body.equals(body), `a read without room in ${what}: ${read.status}`)
+    if (i % 4 === 3) continue
     const deleted = await cluster.http.call(node.url, 'DELETE', kvPath('full', `k${i}`))
-    verdict.hold(deleted.status === 204, `a deletion at a full node: ${deleted.status}`)
+    verdict.hold(deleted.status === 204, `a deletion without room in ${what}: ${deleted.status}`)
   }
-  const again = await cluster.http.call(node.url, 'PUT', kvPath('full', 'again'), { body })
-  verdict.hold(again.status === 201, `a write after deletions: ${again.status} ${again.body.toString()}`)
+  const isTaken = async (): Promise<boolean> => (answer = await put('again')).status === 201
+  await until(() => `a write after deletions, ${what}: ${answer?.status} ${answer?.body.toString()}`, isTaken, 30_000)
 }
