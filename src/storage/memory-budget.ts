@@ -19,7 +19,7 @@ const FALL_MS = 30_000
 const FLOOR = { bytes: 16 << 20, share: 1 / 8 }
 
 /** So far apart, at least, the process is asked to collect; ever further where that does not help. Milliseconds. */
-const COLLECT_MS = { least: 10_000, most: 600_000 }
+const COLLECT_MS = { least: 5000, most: 600_000 }
 
 /** Of the process. */
 export interface ProcessMemory {
@@ -57,6 +57,8 @@ export class MemoryBudget {
   readonly #limit: number
   readonly #room: number
   readonly #floor: number
+  /** With more resident the process has no time to wait for the engine. */
+  readonly #near: number
   #sampledAt = -Infinity
   #sample: ProcessMemory = { resident: 0, buffers: 0, heap: 0 }
   /** Of data, at the sample. */
@@ -79,6 +81,7 @@ export class MemoryBudget {
     this.#options = options
     const slack = Math.min(bytesMax * SLACK.shareMost, Math.max(bytesMax * SLACK.shareLeast, SLACK.bytes))
     this.#limit = processMemory === null ? bytesMax : bytesMax - slack
+    this.#near = bytesMax - slack / 2
     this.#room = this.#limit - bytesMax * HYSTERESIS
     this.#floor = Math.min(bytesMax, Math.max(FLOOR.bytes, bytesMax * FLOOR.share))
   }
@@ -107,10 +110,10 @@ export class MemoryBudget {
     if (used >= this.#limit && data >= this.#floor) this.#isFull = true
     else if (used <= this.#room || data <= this.#floor * (1 - HYSTERESIS)) this.#isFull = false
     this.#dataMost = this.#isFull ? Math.max(this.#dataMost, data) : 0
-    const { resident } = this.#sample
-    if (resident <= this.#options.bytesMax) this.#wasWithin = true
-    if (resident > this.#options.bytesMax || this.#dataMost - data >= this.#options.bytesMax * HYSTERESIS)
-      this.#collect(now)
+    const isBeyond = this.#sample.resident > this.#near
+    if (!isBeyond) this.#wasWithin = true
+    const isGiven = this.#dataMost - data >= this.#options.bytesMax * HYSTERESIS
+    if (isBeyond || isGiven) this.#collect(now, isGiven)
     return this.#isFull
   }
 
@@ -118,15 +121,15 @@ export class MemoryBudget {
    * Garbage has grown beyond the budget: the engine would let it grow to several times what is live. Or data has given back enough, but a
    * process that refuses writes makes little garbage, and would not look for it for a long time.
    */
-  #collect(now: number): void {
+  #collect(now: number, isGiven: boolean): void {
     const { collect } = this.#options
     if (collect === null || now - this.#collectedAt < this.#collectMs) return
     this.#collectMs = this.#wasWithin ? COLLECT_MS.least : Math.min(2 * this.#collectMs, COLLECT_MS.most)
     this.#wasWithin = false
     this.#collectedAt = now
     collect()
-    // Peaks before it say nothing of what can be had now.
-    this.#isCollected = true
+    // Where data gave back much, peaks before it say nothing of what can be had now. Else they will come again.
+    this.#isCollected = isGiven
   }
 
   #take(now: number, sample: ProcessMemory, data: number): void {
