@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line's entry: decides only whether this runtime is recent enough, before anything else is loaded.
+// The command line's entry: decides only whether this runtime is recent enough, and right for a server, before anything else is loaded.
 // Invariant: no static import, and no syntax that an older Node would refuse to parse.
 
 const MAJOR_MIN = 24
@@ -14,7 +14,8 @@ if (major < MAJOR_MIN) {
   process.exitCode = 1
 } else {
   const args = process.argv.slice(2)
-  if (args.includes('start')) (await import('./cli/runtime.ts')).becomeServer(process.argv[1] ?? '', args)
+  const { commandOf } = await import('./cli/catalogue.ts')
+  if (commandOf(args) === 'start') (await import('./cli/runtime.ts')).becomeServer(process.argv[1] ?? '', args)
   const { run } = await import('./cli/program.ts')
   process.exitCode = await run(args)
 }

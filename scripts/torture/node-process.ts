@@ -4,7 +4,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { SERVER_FLAGS, serverEnvironment } from '../../src/cli/runtime.ts'
+import { serverEnvironment, serverFlags } from '../../src/cli/runtime.ts'
 import { until } from './waiting.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
@@ -78,7 +78,7 @@ export class NodeProcess {
     const log = openSync(this.plan.logFile, 'a')
     const child = spawn(
       process.execPath,
-      [...SERVER_FLAGS, MAIN, 'start', ...this.plan.args, ...moreArgs, '--with-parent'],
+      [...serverFlags(WITHOUT_SETTINGS), MAIN, 'start', ...this.plan.args, ...moreArgs, '--with-parent'],
       {
         stdio: ['ignore', 'pipe', log, 'ipc'],
         env: serverEnvironment(WITHOUT_SETTINGS),

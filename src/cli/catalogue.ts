@@ -38,3 +38,8 @@ export const COMMANDS: readonly CatalogueEntry[] = [
   },
   { name: 'version', summary: 'show the version', load: () => import('./commands/version.ts') },
 ]
+
+/** Words before the command can only be the program's own options and their values, so the first name found is it. */
+export function commandOf(argv: readonly string[]): string | undefined {
+  return argv.find((word) => COMMANDS.some(({ name }) => name === word))
+}

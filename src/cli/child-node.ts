@@ -7,7 +7,7 @@ import { extname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Writable } from 'node:stream'
-import { SERVER_FLAGS, serverEnvironment } from './runtime.ts'
+import { serverEnvironment, serverFlags } from './runtime.ts'
 
 export interface ChildNodePlan {
   readonly name: string
@@ -35,7 +35,7 @@ export class ChildNode {
     this.plan = plan
     const log = openSync(plan.logFile, 'a')
     const main = fileURLToPath(new URL(`../main${extname(import.meta.filename)}`, import.meta.url))
-    this.#child = spawn(process.execPath, [...SERVER_FLAGS, main, 'start', ...plan.args, '--with-parent'], {
+    this.#child = spawn(process.execPath, [...serverFlags(env), main, 'start', ...plan.args, '--with-parent'], {
       env: serverEnvironment(env),
       stdio: ['ignore', 'pipe', verbose === null ? log : 'pipe', 'ipc'],
     })

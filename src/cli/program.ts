@@ -1,7 +1,7 @@
 // The command line: finds the command, runs it, and turns whatever happens into an exit status. Knows no command's meaning.
 
 import { Command, CommanderError } from 'commander'
-import { COMMANDS } from './catalogue.ts'
+import { COMMANDS, commandOf } from './catalogue.ts'
 import { printJson, processIo, say, styled, type CommandIo } from './command-io.ts'
 import { CommandError, EXIT } from './exit-status.ts'
 import { addNodeFlags } from './node-command.ts'
@@ -33,8 +33,7 @@ async function assemble(argv: readonly string[], io: CommandIo): Promise<Command
       outputError: (text, write) => write(styled(io.stderr, 'red', text)),
     })
   addNodeFlags(program)
-  // Words before the command can only be the program's own options and their values, so the first name found is it.
-  const chosen = argv.find((word) => COMMANDS.some((entry) => entry.name === word))
+  const chosen = commandOf(argv)
   for (const { name, summary, load } of COMMANDS) {
     const command = program.command(name).description(summary)
     if (name === chosen) (await load()).register(command, io)

@@ -1,13 +1,14 @@
-// How Node itself is to run under a server: decides flags of the engine and of the allocator, which can only be given to a process that
-// begins. Knows nothing of nodes. Invariant: flags that the user gave come later and win.
+// How Node itself is to run under a server: decides flags of the engine and settings of the allocator, which can only be given to a
+// process that begins. Knows nothing of nodes. Invariant: what the user set wins.
+
+import { accessSync, constants } from 'node:fs'
 
 /**
  * A server keeps its data outside the JavaScript heap, and of what a request leaves on the heap nothing survives. As it comes, the young
- * generation grows to 130 MB, four threads of the engine keep what compiling took, and nobody may ask for a collection.
+ * generation grows to 130 MB, and four threads of the engine each keep what compiling took.
  */
-export const SERVER_FLAGS: readonly string[] = [
+const SERVER_FLAGS: readonly string[] = [
   '--max-semi-space-size=4',
-  '--expose-gc',
   '--v8-pool-size=2',
   '--disable-warning=ExperimentalWarning',
 ]
@@ -15,11 +16,20 @@ export const SERVER_FLAGS: readonly string[] = [
 /** glibc: one arena for all threads, and what is as large as a segment goes back to the system when it is freed. */
 const ALLOCATOR = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: String(128 << 10) }
 
+/** Says that it has been done; set to anything, it keeps a process as it was begun. */
 const MARK = 'RUNTIME_OF_QUORATE'
 
-export function serverEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const given = Object.entries({ ...ALLOCATOR, ...env, [MARK]: 'tuned' })
-  return Object.fromEntries(given.filter((entry): entry is [string, string] => entry[1] !== undefined))
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** The command line's own flags come behind these; those of `NODE_OPTIONS` would not, so they are left out here. */
+export function serverFlags(env: Environment): string[] {
+  const given = env['NODE_OPTIONS'] ?? ''
+  return SERVER_FLAGS.filter((flag) => !given.includes(flag.split('=')[0] as string))
+}
+
+export function serverEnvironment(env: Environment): Record<string, string> {
+  const all = Object.entries({ ...ALLOCATOR, ...env, [MARK]: 'tuned' })
+  return Object.fromEntries(all.filter((entry): entry is [string, string] => entry[1] !== undefined))
 }
 
 /**
@@ -30,8 +40,10 @@ export function becomeServer(script: string, args: readonly string[]): void {
   const { env, execPath, execArgv, platform } = process
   if (env[MARK] !== undefined || process.channel || platform === 'win32' || !process.execve) return
   try {
-    process.execve(execPath, [execPath, ...SERVER_FLAGS, ...execArgv, script, ...args], serverEnvironment(env))
+    // A failing execve(2) ends the process; so what may fail is tried before.
+    accessSync(execPath, constants.X_OK)
+    process.execve(execPath, [execPath, ...serverFlags(env), ...execArgv, script, ...args], serverEnvironment(env))
   } catch {
-    // It runs as it is, only with more memory.
+    // Where it is not permitted it runs as it is, only with more memory.
   }
 }

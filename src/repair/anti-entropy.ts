@@ -16,7 +16,7 @@ import type { Filling } from '../replica/filling.ts'
 import type { KeyName } from '../replica/replica.ts'
 import { digestOf, entriesFor, packEntries, unpackPartitions } from './comparison.ts'
 import type { RepairParts } from './exchange-service.ts'
-import { Turns, WORK } from './turns.ts'
+import { treeMade, Turns, WORK } from './turns.ts'
 
 export interface AntiEntropyParts extends RepairParts {
   readonly peers: Peers
@@ -130,6 +130,7 @@ export class AntiEntropy {
     // Before the walk: from here on what the peer has superseded is refused at the door, so no stray slips in behind the walk's back.
     const joined = replica.joinClock(partition, theirs)
     // Equal clocks with unequal trees, or a storage that has taken strays while it knew nothing: the tree tells where.
+    await treeMade(this.#parts.indexes, partition, new Turns(this.#parts.clock))
     const sameClock = storage.clockOf(partition).equals(theirs)
     if (first.root !== this.#parts.indexes.tree(partition).rootHex && (filling || sameClock)) {
       merged += await this.#walk(peer, partition, first.root ?? '', filling)

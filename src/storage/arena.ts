@@ -3,6 +3,8 @@
 // is cleaned next; its owner knows the items. Invariant: a reference stays where it is until its owner frees or moves it, and cleaning
 // works in steps that are bounded by what was made dead.
 
+import { invariant } from '../errors.ts'
+
 /** What an item begins at is a multiple of this. */
 export const UNIT_BYTES = 4
 const OFFSET_BITS = 18
@@ -95,15 +97,22 @@ export class Arena {
 
   /** Room for so many bytes, a multiple of `UNIT_BYTES`; what is in it is left over. */
   allocate(bytes: number): Ref {
+    if (this.isExhausted) throw new RangeError('the arena has no number for another segment')
     if (bytes > ALONE_BYTES) return this.#take(this.#newSegment(bytes), bytes)
-    if (this.#head === null || this.#head.buffer.length - this.#head.used < bytes) this.#head = this.#newSegment(bytes)
+    if (this.#head === null || this.#head.buffer.length - this.#head.used < bytes) {
+      const before = this.#head
+      this.#head = this.#newSegment(bytes)
+      if (before?.live === 0) this.#emptied(before)
+    }
     return this.#take(this.#head, bytes)
   }
 
   /** Room for an item that is moved by cleaning. */
   survive(bytes: number): Ref {
     if (this.#survivors === null || this.#survivors.buffer.length - this.#survivors.used < bytes) {
+      const before = this.#survivors
       this.#survivors = this.#newSegment(bytes)
+      if (before?.live === 0) this.#emptied(before)
     }
     return this.#take(this.#survivors, bytes)
   }
@@ -117,9 +126,10 @@ export class Arena {
   }
 
   #newSegment(bytes: number): Segment {
-    const number = this.#free.pop() ?? this.#segments.length
-    if (number >= SEGMENTS_MAX) throw new RangeError('the arena has no room for another segment')
+    const number = this.#free.at(-1) ?? this.#segments.length
+    if (number >= SEGMENTS_MAX) throw new RangeError('the arena has no number for another segment')
     const segment = { number, buffer: this.#buffer(bytes), used: 0, live: 0 }
+    if (number < this.#segments.length) this.#free.pop()
     this.#segments[number] = segment
     return segment
   }
@@ -127,8 +137,9 @@ export class Arena {
   /** Small as long as little is held: many storages are small, and half a segment is always empty. */
   #buffer(bytes: number): Buffer {
     if (bytes > ALONE_BYTES) {
+      const alone = Buffer.allocUnsafeSlow(bytes)
       this.#bytes += bytes
-      return Buffer.allocUnsafeSlow(bytes)
+      return alone
     }
     const wanted = Math.min(
       SEGMENT_BYTES_MAX,
@@ -137,8 +148,9 @@ export class Arena {
     const spare = this.#spare.at(-1)
     if (spare !== undefined && spare.length >= Math.max(bytes, wanted)) return this.#spare.pop() as Buffer
     const length = Math.max(wanted, Math.ceil(bytes / SEGMENT_BYTES_MIN) * SEGMENT_BYTES_MIN)
+    const made = Buffer.allocUnsafeSlow(length)
     this.#bytes += length
-    return Buffer.allocUnsafeSlow(length)
+    return made
   }
 
   /** The item is dead. */
@@ -151,6 +163,7 @@ export class Arena {
   }
 
   #emptied(segment: Segment): void {
+    invariant(segment.live === 0, 'what is let go holds nothing')
     this.#dead -= segment.used
     segment.used = 0
     if (segment === this.#head || segment === this.#survivors) return
@@ -177,8 +190,9 @@ export class Arena {
   #cleanNext(victim: Segment): void {
     const offset = this.#cleanedTo
     const bytes = this.#owner.sizeAt(victim.buffer, offset)
-    this.#cleanedTo += bytes
     this.#owner.clean(((victim.number << OFFSET_BITS) | (offset / UNIT_BYTES)) >>> 0, victim.buffer, offset, bytes)
+    // Not before: where nothing could be allocated, the item is looked at again.
+    this.#cleanedTo += bytes
   }
 
   /** The one that gives back most, when it is time. */

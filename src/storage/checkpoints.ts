@@ -61,12 +61,15 @@ export class Checkpoints {
   #retryBytes = 0
   #retryMs = STARVED_RETRY_MS.least
   #published = 0
+  /** Of clocks and catalog, as of the last checkpoint: to count them costs a look at every partition. */
+  #besideBytes: number
 
   constructor(options: CheckpointsOptions) {
     const { disk, log, files, damagedFiles: damaged } = options
     this.#options = options
     this.#files = new CheckpointFiles({ disk, log, files, damaged })
     this.#pace = new CheckpointPace(log)
+    this.#besideBytes = options.state.bytesBesideRecords
   }
 
   get published(): number {
@@ -98,7 +101,7 @@ export class Checkpoints {
 
   get #liveBytes(): number {
     const { memtable, hints } = this.#options.state
-    return memtable.totalBytes + memtable.totalKeys * ENTRY_BYTES + hints.bytes
+    return memtable.totalBytes + memtable.totalKeys * ENTRY_BYTES + hints.bytes + this.#besideBytes
   }
 
   /** Both sizes: checkpoints are small before the first round, and too large after many removals. */
@@ -210,6 +213,7 @@ export class Checkpoints {
     if (bytes === null) throw new QuorateError('closed', 'the storage is closing')
     this.#files.published(number, coverage, bytes)
     this.#published++
+    this.#besideBytes = this.#options.state.bytesBesideRecords
     logger.debug({ number, bytes, ...coverage, keys: state.memtable.totalKeys }, 'wrote a checkpoint')
   }
 

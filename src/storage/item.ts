@@ -124,7 +124,10 @@ export function isKey(buffer: Buffer, at: number, bytes: number, key: KeyText): 
   }
   if (key.length !== bytes) return key.length < bytes && buffer.toString('utf8', at, at + bytes) === key
   // As many bytes as UTF-16 units: either all of both are ASCII, or they differ.
-  for (let i = 0; i < bytes; i++) if (buffer[at + i] !== key.charCodeAt(i)) return false
+  for (let i = 0; i < bytes; i++) {
+    const unit = key.charCodeAt(i)
+    if (unit >= 0x80 || buffer[at + i] !== unit) return false
+  }
   return true
 }
 

@@ -223,13 +223,16 @@ export class Storage {
 
   /**
    * Stores a record (null: removes it) and adds `received` to the partition's clock, as one change. The record's bytes belong to the
-   * storage from now on. Throws `storage-failed` or `closed`, and then nothing has changed.
+   * storage from now on. Throws `storage-failed`, `closed` or `storage-full` (no more can be addressed), and then nothing has changed.
    */
   putRecord(partition: PartitionId, bucket: string, key: string, record: Buffer | null, received: readonly Dot[]): Lsn {
+    if (record !== null && this.#state.memtable.isExhausted)
+      throw new QuorateError('storage-full', 'memory has no more addresses')
     const sink = this.#sink()
+    // Memory first: it may have to be allocated, and what could not be is not in the log either.
+    this.#state.putRecord(partition, bucket, key, record, received, this.lastLsn + 1)
     if (sink) encodeRecordEntry(sink, partition, bucket, key, record, received)
     const lsn = this.#added()
-    this.#state.putRecord(partition, bucket, key, record, received, lsn)
     // Nothing else would look where no log is synced.
     if (this.#log === null) this.#room.look()
     return lsn

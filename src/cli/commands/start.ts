@@ -25,7 +25,7 @@ export function register(command: Command, io: CommandIo): void {
     .option('--with-parent', 'stop when the process that started this one is gone (needs its IPC channel)')
     .action(async (flags: { readonly withParent?: boolean }) => {
       const configuration = configurationOf(command, io)
-      tuneEngine(configuration.settings.memoryBytesMax)
+      tuneEngine()
       const { composeNode } = await import('../compose-node.ts')
       const node = await explained(composeNode(configuration, packageVersion()))
       const collection = collectWhenQuiet()

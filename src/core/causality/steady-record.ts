@@ -73,13 +73,13 @@ export function expiryOf(buffer: Uint8Array, at: number): number {
   if (flags < STEADY || flags & DELETION) return -1
   if (!(flags & DEADLINE)) return Infinity
   let place = at + 1 + LIFE_BYTES
-  while ((buffer[place++] as number) >= 0x80);
+  while ((buffer[place++] ?? 0) >= 0x80);
   let stamp = 0
   for (let i = STAMP_BYTES - 1; i >= 0; i--) stamp = stamp * 0x100 + (buffer[place + i] as number)
   place += STAMP_BYTES
   let after = 0
   for (let scale = 1; ; scale *= 0x80) {
-    const byte = buffer[place++] as number
+    const byte = buffer[place++] ?? 0
     after += (byte & 0x7f) * scale
     if (byte < 0x80) return msFromHybrid(stamp) + after
   }
