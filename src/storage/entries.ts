@@ -93,7 +93,15 @@ export interface EntrySink {
   blob(bytes: Uint8Array): void
 }
 
-/** The hot one. Throws before it has written anything, or not at all. */
+/** Whether these can be encoded; to be asked before anything is changed. Throws `RangeError`. */
+export function checkDots(dots: readonly Dot[]): void {
+  for (const { life, counter } of dots) {
+    wordsOfLife(life)
+    if (!Number.isSafeInteger(counter) || counter < 1) throw new RangeError(`not a counter: ${counter}`)
+  }
+}
+
+/** The hot one. `received` passed `checkDots`. */
 export function encodeRecordEntry(
   sink: EntrySink,
   partition: PartitionId,
@@ -102,10 +110,6 @@ export function encodeRecordEntry(
   record: Uint8Array | null,
   received: readonly Dot[],
 ): void {
-  for (const dot of received) {
-    wordsOfLife(dot.life)
-    if (!Number.isSafeInteger(dot.counter) || dot.counter < 1) throw new RangeError(`not a counter: ${dot.counter}`)
-  }
   const { writer, last } = sink
   const [dot] = received
   const own = dot !== undefined && received.length === 1 && record !== null && isOwn(record, dot)

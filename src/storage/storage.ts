@@ -13,6 +13,7 @@ import type { Logger } from '../telemetry/log.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { DiskBudget } from './disk-budget.ts'
 import {
+  checkDots,
   encodeCatalogEntry,
   encodeClockEntry,
   encodeHintEntry,
@@ -228,6 +229,7 @@ export class Storage {
   putRecord(partition: PartitionId, bucket: string, key: string, record: Buffer | null, received: readonly Dot[]): Lsn {
     if (record !== null && this.#state.memtable.isExhausted)
       throw new QuorateError('storage-full', 'memory has no more addresses')
+    checkDots(received)
     const sink = this.#sink()
     // Memory first: it may have to be allocated, and what could not be is not in the log either.
     this.#state.putRecord(partition, bucket, key, record, received, this.lastLsn + 1)

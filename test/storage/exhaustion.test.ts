@@ -40,7 +40,7 @@ it('putRecord that throws has changed nothing', async () => {
   })
   const lsn = storage.lastLsn
   const dot = { life: LIFE, counter: 1 }
-  expect(() => storage.putRecord(19, 'b', 'k', record(1), [dot])).toThrow()
+  expect(() => storage.putRecord(19, 'b', 'k', record(1), [dot])).toThrow(RangeError)
   expect.soft(storage.clockOf(19).has(dot)).toBe(false)
   expect.soft(storage.lastLsn).toBe(lsn)
 })
