@@ -33,6 +33,8 @@ it('collects once when work is over', () => {
   const watch = collectWhenQuiet()
   vi.advanceTimersByTime(10_000)
   usedEachSecond = 1000
+  vi.advanceTimersByTime(14_000)
+  expect(collectGarbage).not.toHaveBeenCalled()
   vi.advanceTimersByTime(60_000)
   watch.stop()
   expect(collectGarbage).toHaveBeenCalledTimes(1)

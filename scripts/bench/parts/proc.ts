@@ -38,6 +38,8 @@ export interface Rest extends Resident {
 
 /** Longer than what a node does every ten seconds. */
 const QUIET_SECONDS = 12
+/** A node that has been quiet for a quarter of a minute gives its garbage back; the window begins after that. */
+const SETTLED_SECONDS = 30
 const CPU_SHARE_MAX = 0.1
 const RSS_CHANGE_MAX = 0.005
 const RSS_CHANGE_BYTES = 1 << 20
@@ -59,7 +61,7 @@ export async function atRest(
     if (samples.length > QUIET_SECONDS) samples.shift()
     await onSample()
     const waitedSeconds = (performance.now() - from) / 1000
-    const isQuiet = samples.length === QUIET_SECONDS && isAtRest(samples)
+    const isQuiet = waitedSeconds >= SETTLED_SECONDS && samples.length === QUIET_SECONDS && isAtRest(samples)
     if (!isQuiet && waitedSeconds < withinSeconds) continue
     const of = (name: keyof Resident): number => median(samples.map((sample) => sample[name]))
     return { isQuiet, waitedSeconds, rss: of('rss'), pss: of('pss'), anonymous: of('anonymous') }
