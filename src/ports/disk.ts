@@ -19,8 +19,8 @@ export interface DiskFile {
 /**
  * `existing`: for reading and appending. `create`: an empty file; it must not exist. `create-log`: the same, and every append to it is
  * durable when it resolves; a rejected one is like a rejected `sync`: the file's state is unknown. But for ENOSPC: then the file is as it
- * was, and the same bytes may be appended again, or else it takes no more and every append is rejected for another reason. Room may be made ahead of it: a log
- * that was not closed may be found to end in zeros, but never with its first append only.
+ * was, and the same bytes may be appended again, or else it takes no more and every append is rejected for another reason. Room may be
+ * made ahead of it: a log that was not closed may be found to end in zeros, but never with its first append only.
  */
 export type OpenMode = 'existing' | 'create' | 'create-log'
 

@@ -1,30 +1,14 @@
 // A node on a small file system that others fill to the last byte, and empty again. Needs to mount a tmpfs; skipped where that is not allowed.
 
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Cluster } from '../../scripts/torture/cluster.ts'
 import { type Answer, kvPath, problemCode } from '../../scripts/torture/http-client.ts'
 import { until } from '../../scripts/torture/waiting.ts'
+import { smallFileSystem } from '../io/small-file-system.ts'
 
-const path = mkdtempSync(join(tmpdir(), 'quorate-full-node-'))
-const mounted = mount()
-
-function mount(): boolean {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', path], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-afterAll(() => {
-  if (mounted) execFileSync('umount', [path])
-  rmSync(path, { recursive: true })
-})
+const { path, mounted } = smallFileSystem('24m')
 
 test.skipIf(!mounted)(
   'refuses writes, serves reads and deletions, and takes writes when there is room again (skipped where mount is not allowed)',

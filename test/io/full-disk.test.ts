@@ -1,29 +1,13 @@
 // What a full file system does to a file. Needs to mount a small tmpfs; says so and is skipped where that is not allowed.
 
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { FileDisk } from '../../src/io/file-disk.ts'
 import { bytes, codeOf, text } from '../contracts/disk.contract.ts'
+import { smallFileSystem } from './small-file-system.ts'
 
-const path = mkdtempSync(join(tmpdir(), 'quorate-full-'))
-const mounted = mount()
-
-function mount(): boolean {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', path], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-afterAll(() => {
-  if (mounted) execFileSync('umount', [path])
-  rmSync(path, { recursive: true })
-})
+const { path, mounted } = smallFileSystem('1m')
 
 test.skipIf(!mounted)(
   'an append that does not fit leaves the file as it was (skipped where mount is not allowed)',
