@@ -56,6 +56,8 @@ export interface NodeLimits {
   readonly diskBytesMax: number | null
   readonly segmentBytesMax: number
   readonly checkpointBytesMin: number
+  /** So many bytes of what was overwritten may stay in memory, however little is live: cleaning less costs more than it gives. */
+  readonly deadBytesMin: number
   /** Granted to a peer that wants to deliver hints, at a time. */
   readonly handoffBytesMax: number
   /** Records on one page of an exchange. */
@@ -93,6 +95,7 @@ export const DEFAULT_LIMITS: NodeLimits = {
   diskBytesMax: null,
   segmentBytesMax: 64 << 20,
   checkpointBytesMin: 16 << 20,
+  deadBytesMin: 4 << 20,
   handoffBytesMax: 1 << 20,
   exchangeBytesMax: 256 << 10,
 }

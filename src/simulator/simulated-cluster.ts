@@ -71,6 +71,7 @@ export const SIMULATED_LIMITS: NodeLimits = {
   ...DEFAULT_LIMITS,
   segmentBytesMax: 16 << 10,
   checkpointBytesMin: 32 << 10,
+  deadBytesMin: 0,
   exchangeBytesMax: 2 << 10,
   handoffBytesMax: 8 << 10,
 }

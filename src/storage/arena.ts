@@ -18,7 +18,7 @@ const SEGMENTS_RESERVED = 16
 /** A larger item gets a segment for itself; smaller ones leave at most this much of a segment empty. */
 const ALONE_BYTES = SEGMENT_BYTES_MAX / 4
 /** The part of what is used that may be dead before cleaning begins. */
-const DEAD_MAX = 0.07
+const DEAD_SHARE_MAX = 0.08
 /** Bytes looked at for each that was made dead, however little a segment gives back. */
 const EFFORT_MAX = 24
 /** So much faster than things die. */
@@ -50,6 +50,7 @@ export interface ArenaOwner {
 
 export class Arena {
   readonly #owner: ArenaOwner
+  readonly #deadBytesMin: number
   /** By number; 0 is never used. */
   readonly #segments: (Segment | null)[] = [null]
   readonly #free: number[] = []
@@ -68,8 +69,10 @@ export class Arena {
   #live = 0
   #dead = 0
 
-  constructor(owner: ArenaOwner) {
+  /** So many dead bytes are not worth cleaning, whatever their part is. */
+  constructor(owner: ArenaOwner, deadBytesMin = 0) {
     this.#owner = owner
+    this.#deadBytesMin = deadBytesMin
   }
 
   /** Of all segments, and of the spare ones. */
@@ -197,7 +200,7 @@ export class Arena {
 
   /** The one that gives back most, when it is time. */
   #nextVictim(): Segment | null {
-    if (this.#dead <= DEAD_MAX * (this.#live + this.#dead)) return null
+    if (this.#dead <= Math.max(this.#deadBytesMin, DEAD_SHARE_MAX * (this.#live + this.#dead))) return null
     let best: Segment | null = null
     for (const segment of this.#segments) {
       if (segment === null || segment === this.#head || segment === this.#survivors) continue

@@ -52,10 +52,11 @@ export class DiskBudget {
     this.#options = options
   }
 
-  get isFull(): boolean {
-    const { disk, clock, pendingBytes } = this.#options
+  /** `now`: of the monotonic clock. */
+  isFullAt(now: number): boolean {
+    const { disk, pendingBytes } = this.#options
     // What was removed may be what was waited for.
-    if (disk.removals !== this.#removals || clock.monotonic() - this.#askedAt >= ASK_MS) void this.ask()
+    if (disk.removals !== this.#removals || now - this.#askedAt >= ASK_MS) void this.ask()
     const pending = pendingBytes()
     const budget = this.#options.bytesMax ?? Infinity
     const { free, total } = this.#space ?? { free: Infinity, total: Infinity }

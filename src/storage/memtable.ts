@@ -108,10 +108,7 @@ const NO_REF: Ref = 0
 export class PackedMemtable implements Memtable {
   readonly #tables = new Map<PartitionId, PartitionTable>()
   readonly #buckets = new BucketTable()
-  readonly #arena: Arena = new Arena({
-    sizeAt,
-    clean: (ref, buffer, offset, bytes) => this.#clean(ref, buffer, offset, bytes),
-  })
+  readonly #arena: Arena
   readonly #head: ItemHead = { partition: 0, bucket: 0, keyAt: 0, keyBytes: 0, recordAt: 0, recordBytes: 0 }
   #totalKeys = 0
   #indexBytes = 0
@@ -130,6 +127,12 @@ export class PackedMemtable implements Memtable {
   #ref: Ref = NO_REF
   #page: IndexPage | null = null
   #slot = 0
+
+  /** So many bytes of dead items are left lying in any case. */
+  constructor(deadBytesMin = 0) {
+    const clean = this.#clean.bind(this)
+    this.#arena = new Arena({ sizeAt, clean }, deadBytesMin)
+  }
 
   get totalKeys(): number {
     return this.#totalKeys

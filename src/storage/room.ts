@@ -67,26 +67,30 @@ export class Room {
     this.#options = options
   }
 
-  get isFull(): boolean {
+  /** Before every write of a client, and when it may have changed and nobody asks. Returns whether there is no room. */
+  look(): boolean {
     const { memory, disk, clock, isExhausted, isStarved } = this.#options
     const log = this.#options.log()
+    const now = clock.monotonic()
     const isFull =
-      memory.isFullAt(clock.monotonic()) ||
+      memory.isFullAt(now) ||
       isExhausted() ||
-      disk?.isFull === true ||
+      disk?.isFullAt(now) === true ||
       log.pendingBytes > PENDING_BYTES_MAX ||
       log.isOutOfRoom ||
       isStarved()
     if (isFull) this.#lookAgain()
+    if (isFull !== this.#toldFull) this.#tell(isFull)
     return isFull
   }
 
   get lacks(): Lacks {
     const { memory, disk, clock, isExhausted, isStarved } = this.#options
     const log = this.#options.log()
+    const now = clock.monotonic()
     return {
-      memory: memory.isFullAt(clock.monotonic()) || isExhausted(),
-      disk: disk?.isFull === true,
+      memory: memory.isFullAt(now) || isExhausted(),
+      disk: disk?.isFullAt(now) === true,
       log: log.isOutOfRoom,
       checkpoint: isStarved(),
       pace: log.pendingBytes > PENDING_BYTES_MAX,
@@ -106,10 +110,7 @@ export class Room {
     }
   }
 
-  /** To be called when it may have changed. */
-  look(): void {
-    const { isFull } = this
-    if (isFull === this.#toldFull) return
+  #tell(isFull: boolean): void {
     const { logger, memory, disk } = this.#options
     const { pendingBytes } = this.#options.log()
     // A disk that lags may do so from one moment to the next.

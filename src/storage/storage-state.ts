@@ -12,7 +12,7 @@ import { PackedMemtable } from './memtable.ts'
 const CLOCK_BYTES = { life: LIFE_BYTES + 2, interval: 4 }
 
 export class StorageState implements EntryTarget {
-  readonly memtable: PackedMemtable = new PackedMemtable()
+  readonly memtable: PackedMemtable
   readonly catalog: Map<string, Uint8Array> = new Map()
   readonly hints: HintStore
   readonly #clocks = new Map<PartitionId, DotSet>()
@@ -20,8 +20,9 @@ export class StorageState implements EntryTarget {
   #lastPartition: PartitionId = -1
   #lastClock: DotSet = DotSet.empty()
 
-  constructor(hints: HintStore) {
+  constructor(hints: HintStore, deadBytesMin = 0) {
     this.hints = hints
+    this.memtable = new PackedMemtable(deadBytesMin)
   }
 
   /** Live: it grows with the partition. Another object after `replaceClock`. */

@@ -46,6 +46,8 @@ export interface StorageOptions {
   readonly segmentBytesMax: number
   /** The log may grow to this size before checkpoints shorten it, or to a part of theirs. */
   readonly checkpointBytesMin: number
+  /** So many bytes of what was overwritten may stay in memory, however little is live; none by default. */
+  readonly deadBytesMin?: number
   readonly hintBytesMax: number
   /** Budget for the process's resident memory; where nobody tells that, for keys, records and hints alone. */
   readonly bytesMax: number
@@ -127,7 +129,8 @@ export class Storage {
   static async open(options: StorageOptions): Promise<Storage> {
     const { clock, random, logger } = options
     const from = clock.monotonic()
-    const newState = (): StorageState => new StorageState(new HintStore(options.hintBytesMax, () => clock.now()))
+    const newState = (): StorageState =>
+      new StorageState(new HintStore(options.hintBytesMax, () => clock.now()), options.deadBytesMin)
     if (options.disk === null) {
       const nothing = { isNew: true, wasClean: true, damaged: [], tornBytes: 0, keys: 0, hints: 0, elapsedMs: 0 }
       const state = newState()
@@ -192,7 +195,7 @@ export class Storage {
       damagedFiles: recovered.toSetAside,
       segmentBytesMax: options.segmentBytesMax,
       checkpointBytesMin: Math.min(options.checkpointBytesMin, budget.size * LOG_SHARE_MAX),
-      isShortOfRoom: () => budget.isFull,
+      isShortOfRoom: () => budget.isFullAt(clock.monotonic()),
       onRoom: () => storage.#room.look(),
     })
     storage.#checkpoints.consider()
@@ -234,10 +237,7 @@ export class Storage {
     // Memory first: it may have to be allocated, and what could not be is not in the log either.
     this.#state.putRecord(partition, bucket, key, record, received, this.lastLsn + 1)
     if (sink) encodeRecordEntry(sink, partition, bucket, key, record, received)
-    const lsn = this.#added()
-    // Nothing else would look where no log is synced.
-    if (this.#log === null) this.#room.look()
-    return lsn
+    return this.#added()
   }
 
   joinClock(partition: PartitionId, clock: DotSet): Lsn {
@@ -302,7 +302,7 @@ export class Storage {
 
   /** No room for more data: a budget is used up, or the disk has no room or does not keep up. */
   get isFull(): boolean {
-    return this.#room.isFull
+    return this.#room.look()
   }
 
   /** What there is room in, and how much. */

@@ -30,7 +30,7 @@ function run(env: Readonly<Record<string, string>>, file: string = process.execP
 
 it('begins anew once, with flags and settings, and the same arguments', () => {
   const [flags, arenas, args] = run({})
-  expect(flags).toContain('--max-semi-space-size=4')
+  expect(flags).toContain('--max-semi-space-size=16')
   expect(arenas).toBe('1')
   expect(args).toEqual(['start', '', 'a b'])
 })

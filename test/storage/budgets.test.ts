@@ -182,18 +182,18 @@ describe('disk', () => {
   ])('%s is full but for the reserve, until half as much again is free', async (_what, capacity, bytesMax) => {
     const { state, budget, file } = await budgetOf(capacity, bytesMax)
     await file.append([Buffer.alloc(840)])
-    expect(budget.isFull).toBe(false)
+    expect(budget.isFullAt(state.now)).toBe(false)
     // What waits for the disk will be there.
     state.pending = 20
-    expect(budget.isFull).toBe(true)
+    expect(budget.isFullAt(state.now)).toBe(true)
     state.pending = 0
-    expect(budget.isFull).toBe(true)
+    expect(budget.isFullAt(state.now)).toBe(true)
     await file.truncate(780)
     await budget.ask()
-    expect(budget.isFull).toBe(true)
+    expect(budget.isFullAt(state.now)).toBe(true)
     await file.truncate(770)
     await budget.ask()
-    expect(budget.isFull).toBe(false)
+    expect(budget.isFullAt(state.now)).toBe(false)
     expect(budget.figures).toMatchObject({ usedBytes: 770, reserveBytes: 150 })
   })
 
@@ -202,22 +202,22 @@ describe('disk', () => {
     let asked = 0
     const { space } = crash
     crash.space = () => (asked++, space.call(crash))
-    for (let i = 0; i < 100; i++) expect(budget.isFull).toBe(false)
+    for (let i = 0; i < 100; i++) expect(budget.isFullAt(state.now)).toBe(false)
     expect(asked).toBe(0)
     state.now += 1000
-    for (let i = 0; i < 100; i++) void budget.isFull
+    for (let i = 0; i < 100; i++) void budget.isFullAt(state.now)
     expect(asked).toBe(1)
     await budget.ask()
     await disk.remove('a')
-    void budget.isFull
+    void budget.isFullAt(state.now)
     expect(asked).toBe(2)
   })
 
   test('limits nothing where the file system does not tell', async () => {
-    const { crash, budget } = await budgetOf(10, null)
+    const { crash, state, budget } = await budgetOf(10, null)
     crash.space = () => Promise.reject(new Error('ENOSYS'))
     await budget.ask()
-    expect([budget.isFull, budget.size, budget.figures.freeBytes]).toEqual([false, Infinity, 0])
+    expect([budget.isFullAt(state.now), budget.size, budget.figures.freeBytes]).toEqual([false, Infinity, 0])
   })
 
   test('counts what is in files: written, cut, renamed, removed, and found', async () => {
