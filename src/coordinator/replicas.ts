@@ -3,7 +3,7 @@
 
 import { encodeDotSet } from '../core/causality/dot-set-bytes.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
-import { encodeView } from '../core/causality/view.ts'
+import { splitView } from '../core/causality/view.ts'
 import { type Directory, UNSETTLED } from '../core/membership/directory.ts'
 import type { Peers } from '../link/peers.ts'
 import type { ReadRequest, RefusalReason, WriteRequest } from '../protocol/messages.ts'
@@ -120,7 +120,7 @@ export class Replicas {
       key,
       partition,
       intent,
-      view: encodeView(view),
+      view: splitView(view),
       hintFor,
       durable,
       membersDigest,

@@ -11,6 +11,34 @@ export class MalformedBytes extends Error {
   }
 }
 
+/**
+ * Bytes whose end lies elsewhere, as they are wherever a large value is: copying it would take longer than all else, and what is new
+ * in memory is paid for page by page. Whoever has one may keep it: the tail never changes.
+ */
+export class Split {
+  readonly head: Buffer
+  readonly tail: Uint8Array
+
+  constructor(head: Buffer, tail: Uint8Array) {
+    this.head = head
+    this.tail = tail
+  }
+
+  get length(): number {
+    return this.head.length + this.tail.length
+  }
+}
+
+/** From this size on what a format ends with may stay where it is. */
+export const TAIL_BYTES_MIN: number = 64 << 10
+
+/** In one place, by a copy where they are not. */
+export function whole(bytes: Buffer | Split): Buffer
+export function whole(bytes: Uint8Array | Split): Uint8Array
+export function whole(bytes: Uint8Array | Split): Uint8Array {
+  return bytes instanceof Split ? Buffer.concat([bytes.head, bytes.tail]) : bytes
+}
+
 const SLAB_BYTES = 16 << 10
 /** Less than this is left over rather than begun in. */
 const SLAB_RESERVE = 128
@@ -26,20 +54,35 @@ export class ByteWriter {
   #length = 0
   #slab: Buffer | null = null
   #slabUsed = 0
+  /** Where writing must not go on without another look: the end of the buffer, or nowhere at all while there is a tail. */
+  #limit: number
+  /** Large, and not written yet: it may be the end. */
+  #tail: Uint8Array | null = null
 
   constructor(capacity = 256) {
     this.#buffer = Buffer.allocUnsafe(capacity)
+    this.#limit = capacity
   }
 
   get length(): number {
-    return this.#length - this.#start
+    return this.#length - this.#start + (this.#tail?.length ?? 0)
   }
 
   #room(bytes: number): void {
-    if (this.#length + bytes > this.#buffer.length) this.#grow(bytes)
+    if (this.#length + bytes > this.#limit) this.#grow(bytes)
   }
 
   #grow(bytes: number): void {
+    const tail = this.#tail
+    if (tail !== null) {
+      // It was not the end.
+      this.#tail = null
+      this.#limit = this.#buffer.length
+      this.#room(tail.length + bytes)
+      this.#buffer.set(tail, this.#length)
+      this.#length += tail.length
+      return
+    }
     const written = this.#length - this.#start
     const needed = written + bytes
     const isSmall = this.#buffer === this.#slab && needed <= SLAB_BYTES / 8
@@ -51,6 +94,7 @@ export class ByteWriter {
     }
     this.#buffer.copy(larger, 0, this.#start, this.#length)
     this.#buffer = larger
+    this.#limit = larger.length
     this.#start = 0
     this.#length = written
   }
@@ -62,12 +106,28 @@ export class ByteWriter {
       this.#slabUsed = 0
     }
     this.#buffer = this.#slab
+    this.#limit = this.#slab.length
+    this.#tail = null
     this.#start = this.#slabUsed
     this.#length = this.#start
   }
 
   /** What was written since `begin`. */
   take(): Buffer {
+    if (this.#tail !== null) this.#grow(0)
+    return this.#takeHead()
+  }
+
+  /** The same; where it ends with something large, that stays where it is. */
+  takeSplit(): Buffer | Split {
+    const tail = this.#tail
+    if (tail === null) return this.#takeHead()
+    this.#tail = null
+    this.#limit = this.#buffer.length
+    return new Split(this.#takeHead(), tail)
+  }
+
+  #takeHead(): Buffer {
     const taken = this.#buffer.subarray(this.#start, this.#length)
     if (this.#buffer === this.#slab) this.#slabUsed = this.#length
     this.#start = this.#length
@@ -82,7 +142,7 @@ export class ByteWriter {
   /** An unsigned integer up to 2^53 − 1, 1 to 8 bytes. */
   varint(value: number): void {
     if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`not a counting number: ${value}`)
-    if (this.#length + 8 > this.#buffer.length) this.#grow(8)
+    if (this.#length + 8 > this.#limit) this.#grow(8)
     let rest = value
     // Stamps are beyond 32 bits, where a remainder is a call into the C library; below, shifts do.
     while (rest > 0x7fffffff) {
@@ -110,7 +170,14 @@ export class ByteWriter {
     if (rest > 0) throw new RangeError(`${value} does not fit in ${length} bytes`)
   }
 
+  /** What is large must not change before it was taken. */
   raw(bytes: Uint8Array): void {
+    if (bytes.length >= TAIL_BYTES_MIN) {
+      if (this.#tail !== null) this.#grow(0)
+      this.#tail = bytes
+      this.#limit = -1
+      return
+    }
     this.#room(bytes.length)
     this.#buffer.set(bytes, this.#length)
     this.#length += bytes.length
@@ -159,19 +226,29 @@ export class ByteWriter {
   clear(): void {
     this.#start = 0
     this.#length = 0
+    this.#tail = null
+    this.#limit = this.#buffer.length
   }
 
   finish(): Buffer {
+    if (this.#tail !== null) this.#grow(0)
     return this.#buffer.subarray(this.#start, this.#length)
   }
 }
 
 export class ByteReader {
   readonly #buffer: Buffer
+  /** Comes behind the buffer, as a whole and at the end. */
+  #tail: Uint8Array | null = null
   #position = 0
 
-  constructor(bytes: Uint8Array) {
-    this.#buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  constructor(bytes: Uint8Array | Split) {
+    if (bytes instanceof Split) {
+      this.#buffer = bytes.head
+      this.#tail = bytes.tail
+    } else {
+      this.#buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    }
   }
 
   get position(): number {
@@ -179,11 +256,16 @@ export class ByteReader {
   }
 
   get remaining(): number {
+    return this.#buffer.length - this.#position + (this.#tail?.length ?? 0)
+  }
+
+  /** Of what lies in one place. */
+  get #left(): number {
     return this.#buffer.length - this.#position
   }
 
   u8(): number {
-    if (this.remaining < 1) throw new MalformedBytes('truncated')
+    if (this.#left < 1) throw new MalformedBytes('truncated')
     return this.#buffer[this.#position++] as number
   }
 
@@ -228,7 +310,7 @@ export class ByteReader {
 
   /** What `ByteWriter.fixed` wrote. */
   fixed(length: number): number {
-    if (this.remaining < length) throw new MalformedBytes('truncated')
+    if (this.#left < length) throw new MalformedBytes('truncated')
     let value = 0
     for (let i = length - 1; i >= 0; i--) value = value * 0x100 + (this.#buffer[this.#position + i] as number)
     if (!Number.isSafeInteger(value)) throw new MalformedBytes('number too large')
@@ -245,7 +327,12 @@ export class ByteReader {
 
   /** A view on the next `length` bytes, not a copy. */
   raw(length: number): Buffer {
-    if (length > this.remaining) throw new MalformedBytes('truncated')
+    const tail = this.#tail
+    if (tail !== null && this.#left === 0 && length === tail.length) {
+      this.#tail = null
+      return Buffer.from(tail.buffer, tail.byteOffset, tail.length)
+    }
+    if (length > this.#left) throw new MalformedBytes('truncated')
     return this.#buffer.subarray(this.#position, (this.#position += length))
   }
 
@@ -264,7 +351,7 @@ export class ByteReader {
 
   /** Lower case. */
   hex(length: number): string {
-    if (length > this.remaining) throw new MalformedBytes('truncated')
+    if (length > this.#left) throw new MalformedBytes('truncated')
     const start = this.#position
     this.#position += length
     return this.#buffer.toString('hex', start, start + length)
@@ -272,7 +359,7 @@ export class ByteReader {
 
   /** The same as `hex(8)`, at less cost for what comes again and again. */
   life(): string {
-    if (this.remaining < 8) throw new MalformedBytes('truncated')
+    if (this.#left < 8) throw new MalformedBytes('truncated')
     const start = this.#position
     this.#position += 8
     return lifeAt(this.#buffer, start)

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { KeyExchange } from './key-exchange.ts'
 import { BUCKET_BYTES_MAX, type HttpLimits, KEY_BYTES_MAX } from './limits.ts'
+import { Body } from './body.ts'
 import { isPlainHead } from './request-head.ts'
 import { ValueRequest } from './value-request.ts'
 
@@ -63,17 +64,12 @@ export class KeyFront {
       this.#options.put(exchange)
       return
     }
-    const earlier: Buffer[] = []
-    let missing = length
+    const body = new Body(length)
     request.takeBody((chunk) => {
-      missing -= chunk.length
       // Node's parser gives neither more bytes than were announced, nor fewer before it fails.
-      if (missing > 0) {
-        earlier.push(chunk)
-        return
-      }
-      // One chunk is copied too: small values then share a page instead of having one each.
-      exchange.body = earlier.length === 0 ? Buffer.from(chunk) : Buffer.concat([...earlier, chunk], length)
+      const whole = body.add(chunk)
+      if (whole === null) return
+      exchange.body = whole
       this.#options.put(exchange)
     })
   }

@@ -1,7 +1,9 @@
-// Frames on a stream of bytes: a u32 little-endian length, then that many bytes. Knows nothing of what is in a frame.
-// Invariant: memory is spent only on bytes that have come; a length is never believed before.
+// Frames on a stream of bytes: a u32 little-endian length, then that many bytes. A large frame comes in parts, between which other frames
+// may come: each has the highest bit of its length set, and the first begins with the u32 length of the whole. Knows nothing of what is
+// in a frame. Invariant: memory is spent only on bytes that have come; a length is never believed before.
 
 import { QuorateError } from '../errors.ts'
+import { PART } from '../protocol/messages.ts'
 
 /** A value of 16 MiB with its context fits; nothing larger is sent or taken. */
 const FRAME_BYTES_MAX: number = 24 * 1024 * 1024
@@ -20,6 +22,10 @@ export class FrameReader {
   #available = 0
   // The last chunk, while it is one that small pieces are copied into.
   #gathered: { readonly room: Buffer; used: number } | null = null
+  /** Of a frame that comes in parts. Address space alone until bytes are written into it. */
+  #parts: { readonly whole: Buffer; filled: number } | null = null
+  /** Of the part that is coming. */
+  #partLeft = 0
 
   constructor(frameBytesMax: number = FRAME_BYTES_MAX) {
     this.#frameBytesMax = frameBytesMax
@@ -27,7 +33,7 @@ export class FrameReader {
 
   /** Bytes that wait to become frames. */
   get bufferedBytes(): number {
-    return this.#available
+    return this.#available + (this.#parts?.filled ?? 0)
   }
 
   setLimit(frameBytesMax: number): void {
@@ -59,11 +65,53 @@ export class FrameReader {
 
   /** Moves on to the next whole frame; false when more bytes are needed. Throws `protocol` on an impossible length. */
   advance(): boolean {
-    if (this.#available < PREFIX_BYTES) return false
-    const length = this.#peekLength()
-    if (length === 0 || length > this.#frameBytesMax) {
-      throw new QuorateError('protocol', `a frame of ${length} bytes is not allowed`)
+    for (;;) {
+      if (this.#partLeft > 0) {
+        if (this.#available === 0) return false
+        if (this.#takePart()) return true
+        continue
+      }
+      if (this.#available < PREFIX_BYTES) return false
+      const length = this.#peekLength()
+      if (length < PART) return this.#advance(this.#allowed(length))
+      const partBytes = this.#allowed(length - PART)
+      if (this.#parts === null) {
+        if (this.#available < 2 * PREFIX_BYTES) return false
+        this.#take(PREFIX_BYTES)
+        const frameBytes = this.#allowed(this.#take(PREFIX_BYTES).readUInt32LE(0))
+        this.#parts = { whole: Buffer.allocUnsafeSlow(frameBytes), filled: 0 }
+        this.#partLeft = partBytes - PREFIX_BYTES
+      } else {
+        this.#take(PREFIX_BYTES)
+        this.#partLeft = partBytes
+      }
+      const { whole, filled } = this.#parts
+      if (this.#partLeft < 0 || this.#partLeft > whole.length - filled)
+        throw new QuorateError('protocol', `a part of ${partBytes} bytes is not allowed`)
     }
+  }
+
+  #allowed(length: number): number {
+    if (length > 0 && length <= this.#frameBytesMax) return length
+    throw new QuorateError('protocol', `a frame of ${length} bytes is not allowed`)
+  }
+
+  /** What has come of the part; with the last of them the frame is there. */
+  #takePart(): boolean {
+    const parts = this.#parts as { readonly whole: Buffer; filled: number }
+    const bytes = Math.min(this.#available, this.#partLeft)
+    this.#copyTo(parts.whole, parts.filled, bytes)
+    this.#partLeft -= bytes
+    parts.filled += bytes
+    if (parts.filled < parts.whole.length) return false
+    this.#parts = null
+    this.bytes = parts.whole
+    this.from = 0
+    this.to = parts.whole.length
+    return true
+  }
+
+  #advance(length: number): boolean {
     if (this.#available < PREFIX_BYTES + length) return false
     const first = this.#chunks[0] as Buffer
     this.from = this.#offset + PREFIX_BYTES
@@ -105,21 +153,28 @@ export class FrameReader {
 
   /** A view when the bytes lie in one chunk, else a copy. The caller has checked that they are there. */
   #take(length: number): Buffer {
-    this.#available -= length
     const first = this.#chunks[0] as Buffer
     const end = this.#offset + length
     if (end <= first.length) {
+      this.#available -= length
       const view = first.subarray(this.#offset, end)
       this.#offset = end
       if (end === first.length) this.#dropFirst()
       return view
     }
     const whole = Buffer.allocUnsafeSlow(length)
+    this.#copyTo(whole, 0, length)
+    return whole
+  }
+
+  /** The next bytes, which are there. */
+  #copyTo(target: Buffer, at: number, length: number): void {
+    this.#available -= length
     let filled = 0
     let dropped = 0
     for (const chunk of this.#chunks) {
       const part = chunk.subarray(this.#offset, this.#offset + length - filled)
-      whole.set(part, filled)
+      target.set(part, at + filled)
       filled += part.length
       this.#offset += part.length
       if (this.#offset === chunk.length) {
@@ -130,7 +185,6 @@ export class FrameReader {
     }
     this.#chunks = this.#chunks.slice(dropped)
     if (this.#chunks.length === 0) this.#gathered = null
-    return whole
   }
 
   #dropFirst(): void {

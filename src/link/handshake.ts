@@ -17,7 +17,7 @@ export type HandshakeStep =
   | { readonly step: 'self' }
 
 /** The lowest version that this one still speaks. */
-const VERSION_LEAST = 3
+const VERSION_LEAST = 4
 
 export class Handshake {
   readonly helloBytes: Uint8Array

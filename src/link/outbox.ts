@@ -1,10 +1,11 @@
 // What a link has said and not yet written: everything said within one turn of the event loop leaves in one write.
-// Knows nothing of frames' meaning. Invariant: frames leave whole and in order, and none while the connection is full.
+// What is large leaves in parts, when nothing small waits. Knows nothing of frames' meaning. Invariant: frames leave whole, small ones in
+// order and large ones too, and none while the connection is full.
 
 import type { Connection } from '../ports/transport.ts'
 import { encodeFrame } from '../protocol/codec.ts'
 import { commonFrameBytesMax, writeCommonFrame } from '../protocol/common-frames.ts'
-import type { Frame } from '../protocol/messages.ts'
+import { type Frame, PART } from '../protocol/messages.ts'
 import { PackWriter } from '../protocol/pack-writer.ts'
 import { PREFIX_BYTES } from './framing.ts'
 
@@ -17,6 +18,13 @@ export const afterMicrotasks: Schedule = (flush) => void Promise.resolve().then(
 /** Frames are written one behind the other into pieces of this size; a larger frame has a piece of its own. */
 const PIECE_BYTES = 64 * 1024
 
+/** A body that is too large for one piece: chunks that never change, and how much of the first has left. */
+interface Large {
+  readonly chunks: Uint8Array[]
+  readonly length: number
+  begun: boolean
+}
+
 export class Outbox {
   readonly #connection: Connection
   readonly #schedule: Schedule
@@ -26,12 +34,17 @@ export class Outbox {
   /** Full pieces, older than what lies in the writer. */
   #pieces: Buffer[] = []
   #pieceBytes = 0
+  readonly #partBytes: number
+  #large: Large[] = []
+  #largeBytes = 0
   #scheduled = false
   #full = false
 
-  constructor(connection: Connection, schedule: Schedule) {
+  /** `partBytes`: what is larger leaves in parts of so many bytes. */
+  constructor(connection: Connection, schedule: Schedule, partBytes: number = PIECE_BYTES) {
     this.#connection = connection
     this.#schedule = schedule
+    this.#partBytes = partBytes
   }
 
   /** Bytes said and not yet handed to the wire. */
@@ -41,7 +54,7 @@ export class Outbox {
 
   /** Of these, what the connection has not yet been given. */
   get unwrittenBytes(): number {
-    return this.#pieceBytes + this.#writer.at - this.#from
+    return this.#pieceBytes + this.#writer.at - this.#from + this.#largeBytes
   }
 
   /** Returns the bytes of the frame's body. When they are more than `bytesMax`, nothing was said. */
@@ -53,22 +66,28 @@ export class Outbox {
       const start = writer.at
       writer.at = start + PREFIX_BYTES
       const written = writeCommonFrame(writer, frame)
-      const length = writer.at - start - PREFIX_BYTES
-      if (written && length <= bytesMax) {
+      const { tail } = writer
+      const length = writer.at - start - PREFIX_BYTES + (tail?.length ?? 0)
+      if (written && tail === null && length <= bytesMax && length <= this.#partBytes) {
         writer.bytes.writeUInt32LE(length, start)
         this.#flushSoon()
         return length
       }
+      const body = writer.bytes.subarray(start + PREFIX_BYTES, writer.at)
       writer.at = start
-      if (written) return length
+      if (written) {
+        if (length <= bytesMax) this.#sayLarge(around(body, tail, writer.tailAt - start - PREFIX_BYTES), length)
+        return length
+      }
     }
     const body = encodeFrame(frame)
     if (body.length <= bytesMax) this.push(body)
     return body.length
   }
 
-  /** Says a frame by its encoded body. */
+  /** Says a frame by its encoded body, which must not change any more. */
   push(body: Uint8Array): void {
+    if (body.length > this.#partBytes) return this.#sayLarge([body], body.length)
     this.#makeRoom(PREFIX_BYTES + body.length)
     const { bytes, at } = this.#writer
     bytes.writeUInt32LE(body.length, at)
@@ -85,6 +104,38 @@ export class Outbox {
 
   readonly flush = (): void => {
     this.#scheduled = false
+    this.#flushSmall()
+    while (!this.#full && this.#large.length > 0) this.#sendPart(this.#large[0] as Large)
+  }
+
+  #sayLarge(chunks: Uint8Array[], length: number): void {
+    this.#large.push({ chunks, length, begun: false })
+    this.#largeBytes += length
+    this.#flushSoon()
+  }
+
+  #sendPart(large: Large): void {
+    const prefix = Buffer.allocUnsafe(large.begun ? PREFIX_BYTES : 2 * PREFIX_BYTES)
+    const part: Uint8Array[] = []
+    let bytes = 0
+    while (bytes < this.#partBytes) {
+      const chunk = large.chunks[0]
+      if (chunk === undefined) break
+      const taken = chunk.subarray(0, this.#partBytes - bytes)
+      if (taken.length === chunk.length) large.chunks.shift()
+      else large.chunks[0] = chunk.subarray(taken.length)
+      part.push(taken)
+      bytes += taken.length
+    }
+    prefix.writeUInt32LE(PART + bytes + prefix.length - PREFIX_BYTES)
+    if (!large.begun) prefix.writeUInt32LE(large.length, PREFIX_BYTES)
+    large.begun = true
+    if (large.chunks.length === 0) this.#large.shift()
+    this.#largeBytes -= bytes
+    for (const piece of [prefix, ...part]) this.#full = !this.#connection.write(piece)
+  }
+
+  #flushSmall(): void {
     while (!this.#full && this.#pieces.length > 0) {
       const piece = this.#pieces.shift() as Buffer
       this.#pieceBytes -= piece.length
@@ -113,4 +164,10 @@ export class Outbox {
     writer.renew(Math.max(PIECE_BYTES, bytes))
     this.#from = 0
   }
+}
+
+/** The bytes of a frame that was written without its tail: small, and written over soon. */
+function around(body: Buffer, tail: Uint8Array | null, tailAt: number): Uint8Array[] {
+  const kept = Buffer.from(body)
+  return tail === null ? [kept] : [kept.subarray(0, tailAt), tail, kept.subarray(tailAt)]
 }

@@ -66,7 +66,7 @@ export class PeerLink {
     this.#connection = connection
     this.#events = events
     this.#handshake = new Handshake(role, hello, expected, environment.secrets)
-    this.#outbox = new Outbox(connection, environment.schedule)
+    this.#outbox = new Outbox(connection, environment.schedule, settings.partBytes)
     this.#reader = new FrameReader(settings.greetingBytesMax)
     this.requests = new InFlight(clock, environment.counters)
     this.#serving = new Serving(

@@ -27,6 +27,8 @@ export interface LinkSettings {
   /** Bytes said and not yet on the wire, per link; beyond it requests are refused and reading stops. */
   readonly pendingBytesMax: number
   readonly frameBytesMax: number
+  /** Larger frames leave in parts of so many bytes, so that others need not wait for them. */
+  readonly partBytes: number
   /** The larger of hello and proof; strangers get no more memory. */
   readonly greetingBytesMax: number
   /** Incoming connections that have not yet greeted. */
@@ -46,6 +48,7 @@ export const DEFAULT_LINK_SETTINGS: LinkSettings = {
   inboundMax: 4096,
   pendingBytesMax: 32 * 1024 * 1024,
   frameBytesMax: 24 * 1024 * 1024,
+  partBytes: 128 * 1024,
   greetingBytesMax: 1024 * 1024,
   greetingsMax: 64,
   seedIntervalMs: 5000,

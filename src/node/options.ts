@@ -1,6 +1,7 @@
 // Everything a node is made of and told. The world (ports) and the settings come in here and nowhere else.
 
 import type { Schedule } from '../link/outbox.ts'
+import { DEFAULT_LINK_SETTINGS } from '../link/settings.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
@@ -58,6 +59,8 @@ export interface NodeLimits {
   readonly checkpointBytesMin: number
   /** So many bytes of what was overwritten may stay in memory, however little is live: cleaning less costs more than it gives. */
   readonly deadBytesMin: number
+  /** Messages between nodes that are larger leave in parts of so many bytes. */
+  readonly partBytes: number
   /** Granted to a peer that wants to deliver hints, at a time. */
   readonly handoffBytesMax: number
   /** Records on one page of an exchange. */
@@ -96,6 +99,7 @@ export const DEFAULT_LIMITS: NodeLimits = {
   segmentBytesMax: 64 << 20,
   checkpointBytesMin: 16 << 20,
   deadBytesMin: 4 << 20,
+  partBytes: DEFAULT_LINK_SETTINGS.partBytes,
   handoffBytesMax: 1 << 20,
   exchangeBytesMax: 256 << 10,
 }

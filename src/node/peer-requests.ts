@@ -4,7 +4,7 @@
 import { MalformedBytes } from '../core/bytes.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { decodeDotSet, encodeDotSet } from '../core/causality/dot-set-bytes.ts'
-import { decodeView, encodeView, type View } from '../core/causality/view.ts'
+import { decodeView, splitView, type View } from '../core/causality/view.ts'
 import { viewDigest } from '../core/causality/view-digest.ts'
 import { QuorateError } from '../errors.ts'
 import type { BucketRegistry } from '../cluster/bucket-registry.ts'
@@ -147,7 +147,7 @@ export class PeerRequests {
     return {
       type: 'read',
       digest,
-      view: view === null || digest === request.expectDigest ? null : encodeView(view),
+      view: view === null || digest === request.expectDigest ? null : splitView(view),
       missing: missing.isEmpty ? null : encodeDotSet(missing),
       filling: look.filling,
     }

@@ -144,6 +144,7 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
       heartbeatMs: timings.heartbeatMs,
       failureTimeoutMs: timings.failureTimeoutMs,
       ...frameBounds(limits.siblingBytesMax),
+      partBytes: limits.partBytes,
     },
     ...(options.schedule && { schedule: options.schedule }),
     hooks: {

@@ -3,6 +3,7 @@
 // Invariant: whatever is unusual about a frame or its bytes (other types, other text than ASCII, garbage) is left to `codec.ts`, which
 // alone decides what is well-formed. Each slot's bounds here are those of the general codecs; `test/protocol` compares the two.
 
+import { Split } from '../core/bytes.ts'
 import type { ReplyFrame, RequestFrame, Frame, ReadRequest, Reply, Request, WriteRequest } from './messages.ts'
 import { BUCKET_BYTES_MAX, KEY_BYTES_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, TRACE_BYTES_MAX } from './fields.ts'
 import { PackReader } from './pack-reader.ts'
@@ -30,7 +31,8 @@ export function commonFrameBytesMax(frame: Frame): number {
     const { request, trace } = frame
     if (request.type === 'read')
       return requestBytesMax(request, trace) + sizeOf(request.expectDigest) + sizeOf(request.mustInclude)
-    if (request.type === 'write') return requestBytesMax(request, trace) + sizeOf(request.hintFor) + request.view.length
+    if (request.type === 'write')
+      return requestBytesMax(request, trace) + sizeOf(request.hintFor) + sizeOf(request.view)
   } else if (frame.type === 'reply') {
     const { reply } = frame
     if (reply.type === 'read') return FIXED_BYTES_MAX + reply.digest.length + sizeOf(reply.view) + sizeOf(reply.missing)
@@ -43,13 +45,15 @@ function requestBytesMax({ bucket, key, membersDigest }: ReadRequest | WriteRequ
   return FIXED_BYTES_MAX + bucket.length + key.length + membersDigest.length + sizeOf(trace)
 }
 
-function sizeOf(field: string | Uint8Array | null): number {
-  return field === null ? 0 : field.length
+/** A tail needs no room: it is referred to. */
+function sizeOf(field: string | Uint8Array | Split | null): number {
+  return field === null ? 0 : field instanceof Split ? field.head.length : field.length
 }
 
-/** True when the frame was written; otherwise what was written is worth nothing, and `encodeFrame` must do it. */
+/** True when the frame was written, perhaps without a tail (`PackWriter.tail`); otherwise what was written is worth nothing, and `encodeFrame` must do it. */
 export function writeCommonFrame(to: PackWriter, frame: Frame): boolean {
   to.plain = true
+  to.tail = null
   if (frame.type === 'request') writeRequest(to, frame, frame.request)
   else if (frame.type === 'reply') writeReply(to, frame, frame.reply)
   else return false

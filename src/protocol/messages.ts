@@ -2,10 +2,14 @@
 // Binary fields are formats of core (views, dot sets, clocks), opaque here. The codec is in `codec.ts`.
 // Invariant: a member of these unions is never changed in meaning; a new meaning is a new type and a new protocol version.
 
+import type { Split } from '../core/bytes.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 
 /** The version of this protocol; both sides of a link speak the lower of their two. */
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
+
+/** In the length before a frame: not a whole one, but a part of one that is large. */
+export const PART = 0x8000_0000
 
 /** Where a key lives and how its versions meet: what every request on a key carries. */
 export interface KeyAddress {
@@ -33,8 +37,8 @@ export type RefusalReason =
 export interface WriteRequest extends KeyAddress {
   readonly type: 'write'
   readonly intent: 'client' | 'repair' | 'handoff'
-  /** Encoded `View` (core/causality/view.ts). */
-  readonly view: Uint8Array
+  /** Encoded `View` (core/causality/view.ts); in one piece when it has come. */
+  readonly view: Uint8Array | Split
   /** Set: hold this as a hint for that member instead of merging it. */
   readonly hintFor: string | null
   /** Acknowledge after the bytes are synced (false: after they are merged in memory). */
@@ -157,8 +161,8 @@ export interface ReadReply {
   readonly type: 'read'
   /** Digest of what is held: over the dots of the versions (deletions too), dead tags and context. */
   readonly digest: string
-  /** Encoded `View`, or null when the digest was the expected one, or when nothing at all is known. */
-  readonly view: Uint8Array | null
+  /** Encoded `View` (in one piece when it has come), or null when the digest was the expected one, or when nothing at all is known. */
+  readonly view: Uint8Array | Split | null
   /** Encoded `DotSet`: the part of `mustInclude` that this replica does not know; null when it knows all. */
   readonly missing: Uint8Array | null
   /** Then it counts in no R, and nobody merges from it. */

@@ -1,12 +1,17 @@
 // MessagePack items written one by one, straight into the bytes that will be sent and byte for byte as msgpackr writes them. Knows
 // nothing of frames. Invariant: what it does not know how to write leaves `plain` false, and then msgpackr must write the whole.
 
+import { Split } from '../core/bytes.ts'
+
 export class PackWriter {
   bytes: Buffer = Buffer.alloc(0)
   /** Where the next item goes; the caller has made room for it. */
   at = 0
   /** Everything so far was of the plain kind that is written here. */
   plain = true
+  /** The large end of a binary item: it belongs at `tailAt` in `bytes`, and was not written. One for each frame. */
+  tail: Uint8Array | null = null
+  tailAt = 0
   #view: DataView = new DataView(this.bytes.buffer, 0, 0)
 
   /** Goes on in new bytes of that size; the old ones stay as they are with whoever holds them. */
@@ -88,7 +93,7 @@ export class PackWriter {
     else this.text(value)
   }
 
-  binary(value: Uint8Array): void {
+  binary(value: Uint8Array | Split): void {
     const { bytes } = this
     const { length } = value
     let { at } = this
@@ -105,11 +110,20 @@ export class PackWriter {
       this.#view.setUint32(at + 1, length)
       at += 5
     }
+    if (value instanceof Split) return this.#split(value, at)
     bytes.set(value, at)
     this.at = at + length
   }
 
-  binaryOrNull(value: Uint8Array | null): void {
+  #split({ head, tail }: Split, at: number): void {
+    if (this.tail !== null) this.plain = false
+    this.bytes.set(head, at)
+    this.at = at + head.length
+    this.tail = tail
+    this.tailAt = this.at
+  }
+
+  binaryOrNull(value: Uint8Array | Split | null): void {
     if (value === null) this.null()
     else this.binary(value)
   }

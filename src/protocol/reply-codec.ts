@@ -1,6 +1,7 @@
 // Replies as flat positional arrays: the slots after a reply frame's own. Adding a type appends a code; a code is never reused.
 // Knows nothing of frames or bytes. Invariant: parse(pack(r)) equals r, and parse yields only well-formed replies.
 
+import { whole } from '../core/bytes.ts'
 import type { ExchangeReply, ListReply, RefusalReason, Reply, WriteReply } from './messages.ts'
 import {
   amount,
@@ -62,7 +63,7 @@ export function packReply(head: readonly unknown[], reply: Reply): readonly unkn
         reply.filling,
       ]
     case 'read':
-      return [...head, READ, reply.digest, reply.view, reply.missing, reply.filling]
+      return [...head, READ, reply.digest, reply.view && whole(reply.view), reply.missing, reply.filling]
     case 'list':
       return [
         ...head,

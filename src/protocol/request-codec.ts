@@ -1,6 +1,7 @@
 // Requests as flat positional arrays: the slots after a request frame's own. Adding a type appends a code; a code is never reused.
 // Knows nothing of frames or bytes. Invariant: parse(pack(r)) equals r, and parse yields only well-formed requests.
 
+import { whole } from '../core/bytes.ts'
 import type { ListRequest, Request, WriteRequest } from './messages.ts'
 import {
   amount,
@@ -45,7 +46,7 @@ export function packRequest(head: readonly unknown[], request: Request): readonl
         request.key,
         request.partition,
         INTENTS.indexOf(request.intent),
-        request.view,
+        whole(request.view),
         request.hintFor,
         request.durable,
         request.membersDigest,

@@ -10,7 +10,7 @@ import {
   contextOf,
   decodeRecord,
   EMPTY_RECORD,
-  encodeRecord,
+  splitRecord,
   isVacant,
   type KeyRecord,
   type Merged,
@@ -283,7 +283,7 @@ export class Replica {
       for (const entry of this.#storage.memtable.scan(partition, null)) {
         const record = unstrip(decodeRecord(entry.bytes), clock)
         for (const { dot } of record.versions) kept.add(dot)
-        this.#storage.putRecord(partition, entry.bucket, entry.key, isVacant(record) ? null : encodeRecord(record), [])
+        this.#storage.putRecord(partition, entry.bucket, entry.key, isVacant(record) ? null : splitRecord(record), [])
       }
       this.#storage.replaceClock(partition, kept)
       this.#indexes.forget(partition)
@@ -312,7 +312,7 @@ export class Replica {
     after: KeyRecord | null,
     received: readonly Dot[],
   ): Lsn {
-    const lsn = this.#storage.putRecord(name.partition, name.bucket, name.key, after && encodeRecord(after), received)
+    const lsn = this.#storage.putRecord(name.partition, name.bucket, name.key, after && splitRecord(after), received)
     const at = entry ?? this.#entry(name)
     invariant(at !== undefined || after === null, 'what was stored is there')
     if (at) this.#indexes.update(name.partition, at, before, after)

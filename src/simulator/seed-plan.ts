@@ -86,6 +86,10 @@ export interface SeedPlan {
   readonly valueBytesMax: number
 }
 
+/** Seeds in which values are often large enough to stay where they came, and to leave in parts. */
+const LARGE_RATE = 0.08
+const LARGE_BYTES = 160_000
+
 export function planOf(seed: number): SeedPlan {
   const random = new SeededRandom(`plan ${seed}`)
   const nodes = random.pick([3, 3, 4, 5, 5, 5, 6, 7, 9])
@@ -125,7 +129,7 @@ export function planOf(seed: number): SeedPlan {
     siblingsMax: random.chance(0.15) ? 4 : 100,
     ownLevels: random.chance(0.5),
     sloppyAllowed,
-    valueBytesMax: random.pick([60, 300, 3000]),
+    valueBytesMax: random.fork('large').chance(LARGE_RATE) ? LARGE_BYTES : random.pick([60, 300, 3000]),
   }
 }
 

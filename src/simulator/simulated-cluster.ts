@@ -72,6 +72,7 @@ export const SIMULATED_LIMITS: NodeLimits = {
   segmentBytesMax: 16 << 10,
   checkpointBytesMin: 32 << 10,
   deadBytesMin: 0,
+  partBytes: 1 << 10,
   exchangeBytesMax: 2 << 10,
   handoffBytesMax: 8 << 10,
 }

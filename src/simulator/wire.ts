@@ -2,6 +2,7 @@
 // reach whom, and the rates of faults, are the network's. Invariant: the receiver sees whole frames or, before a break, a prefix.
 
 import { crc32 } from 'node:zlib'
+import { PART } from '../protocol/messages.ts'
 import { frameTypeOf } from '../protocol/codec.ts'
 import type { Connection } from '../ports/transport.ts'
 import type { SimulatedNetwork } from './network.ts'
@@ -210,7 +211,8 @@ export class SimulatedConnection implements Connection {
       }
       this.#prefix += (bytes[at++] as number) * 2 ** (8 * this.#prefixBytes++)
       if (this.#prefixBytes < 4) continue
-      this.#frameLeft = this.#prefix > FRAME_BYTES_MAX ? -1 : this.#prefix
+      const length = this.#prefix % PART
+      this.#frameLeft = length > FRAME_BYTES_MAX ? -1 : length
       this.#prefix = 0
       this.#prefixBytes = 0
       if (this.#frameLeft < 0) return false
@@ -227,8 +229,10 @@ export class SimulatedConnection implements Connection {
       if (to > unsentFrom) this.#send(bytes.slice(unsentFrom, to))
     }
     while (at < bytes.length) {
-      const end = at + 4 + view.readUInt32LE(at)
-      const type = frameTypeOf(view.subarray(at + 4, end))
+      const length = view.readUInt32LE(at)
+      const end = at + 4 + (length % PART)
+      // Without one of its parts, or with one twice, a frame is not lost but broken, which no network does.
+      const type = length < PART ? frameTypeOf(view.subarray(at + 4, end)) : undefined
       const frame = bytes.slice(at, end)
       if (type === 'request' || type === 'reply') {
         if (random.chance(faults.dropFrame)) {

@@ -55,6 +55,7 @@ export class Arena {
   readonly #segments: (Segment | null)[] = [null]
   readonly #free: number[] = []
   #spare: Buffer[] = []
+  readonly #own = new WeakSet<ArrayBufferLike>()
   /** Where new items go, and where those that survive a cleaning go: what was overwritten lately will be again. */
   #head: Segment | null = null
   #survivors: Segment | null = null
@@ -87,6 +88,11 @@ export class Arena {
   /** No number for another segment is left. */
   get isExhausted(): boolean {
     return this.#free.length === 0 && this.#segments.length >= SEGMENTS_MAX - SEGMENTS_RESERVED
+  }
+
+  /** Bytes in it may change or move. */
+  isOwn(buffer: ArrayBufferLike): boolean {
+    return this.#own.has(buffer)
   }
 
   bufferOf(ref: Ref): Buffer {
@@ -139,11 +145,7 @@ export class Arena {
 
   /** Small as long as little is held: many storages are small, and half a segment is always empty. */
   #buffer(bytes: number): Buffer {
-    if (bytes > ALONE_BYTES) {
-      const alone = Buffer.allocUnsafeSlow(bytes)
-      this.#bytes += bytes
-      return alone
-    }
+    if (bytes > ALONE_BYTES) return this.#made(bytes)
     const wanted = Math.min(
       SEGMENT_BYTES_MAX,
       Math.max(SEGMENT_BYTES_MIN, 2 ** Math.floor(Math.log2(this.#bytes / 8 + 1))),
@@ -151,8 +153,13 @@ export class Arena {
     const spare = this.#spare.at(-1)
     if (spare !== undefined && spare.length >= Math.max(bytes, wanted)) return this.#spare.pop() as Buffer
     const length = Math.max(wanted, Math.ceil(bytes / SEGMENT_BYTES_MIN) * SEGMENT_BYTES_MIN)
-    const made = Buffer.allocUnsafeSlow(length)
-    this.#bytes += length
+    return this.#made(length)
+  }
+
+  #made(bytes: number): Buffer {
+    const made = Buffer.allocUnsafeSlow(bytes)
+    this.#own.add(made.buffer)
+    this.#bytes += bytes
     return made
   }
 

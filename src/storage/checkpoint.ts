@@ -4,6 +4,7 @@
 
 import { crc32 } from 'node:zlib'
 import type { Dot } from '../core/causality/dot.ts'
+import { type Clock, sleep } from '../ports/clock.ts'
 import type { Disk, DiskFile } from '../ports/disk.ts'
 import {
   type CheckpointCounts,
@@ -25,6 +26,7 @@ const SYNC_BYTES = 1 << 20
 
 export interface CheckpointWork {
   readonly disk: Disk
+  readonly clock: Clock
   readonly keys: StorageKeys
   readonly state: StorageState
   readonly number: number
@@ -136,7 +138,9 @@ class Blocks {
   /** False: the checkpoint is to be given up. */
   async flush(): Promise<boolean> {
     const { frame } = this
-    const chunks = frame.seal('block', this.#saltCrc, this.#sequence++)
+    const number = this.#sequence++
+    const inTurns = frame.sealInTurns('block', this.#saltCrc, number, () => sleep(this.#work.clock, 0))
+    const chunks = inTurns === null ? frame.seal('block', this.#saltCrc, number) : await inTurns
     this.chain = crc32((chunks[0] as Uint8Array).subarray(32, FRAME_HEADER_BYTES), this.chain)
     const { bytes } = frame
     await this.#file.append(chunks)

@@ -203,7 +203,7 @@ export class Checkpoints {
     const number = this.#files.takeNumber()
     const coverage = { from, to: this.#endOf(from), ...log.position }
     const bytes = await writeCheckpoint({
-      ...{ disk, keys, state, number, coverage },
+      ...{ disk, clock: this.#options.clock, keys, state, number, coverage },
       lastLsn: () => log.lastLsn,
       syncLog: () => log.synced(log.lastLsn),
       pace: (written) => this.#pace.spent(written, () => this.#isOver),

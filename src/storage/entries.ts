@@ -1,7 +1,7 @@
 // What the log and the checkpoints are made of: one entry for each change, its meaning and its bytes. Knows nothing of files or batches.
 // Invariant: every entry states the full outcome (never a difference), so that replaying one again, in order, changes nothing.
 
-import { ByteWriter } from '../core/bytes.ts'
+import { ByteWriter, type Split } from '../core/bytes.ts'
 import { type Dot, sameDot } from '../core/causality/dot.ts'
 import type { DotSet } from '../core/causality/dot-set.ts'
 import type { Conflict } from '../core/causality/view.ts'
@@ -90,7 +90,7 @@ export interface EntrySink {
   /** Of the last record entry in the frame. */
   readonly last: { partition: PartitionId; bucket: string | null }
   /** Length-prefixed; not copied when large, so the bytes must not change any more. */
-  blob(bytes: Uint8Array): void
+  blob(bytes: Uint8Array | Split): void
 }
 
 /** Whether these can be encoded; to be asked before anything is changed. Throws `RangeError`. */
@@ -107,7 +107,7 @@ export function encodeRecordEntry(
   partition: PartitionId,
   bucket: string,
   key: string,
-  record: Uint8Array | null,
+  record: Uint8Array | Split | null,
   received: readonly Dot[],
 ): void {
   const { writer, last } = sink
@@ -135,7 +135,7 @@ export function encodeRecordEntry(
   if (record !== null) sink.blob(record)
 }
 
-function isOwn(record: Uint8Array, dot: Dot): boolean {
+function isOwn(record: Uint8Array | Split, dot: Dot): boolean {
   const own = ownDotOf(record)
   return own !== null && sameDot(own, dot)
 }

@@ -2,7 +2,7 @@
 // Knows nothing of what entries mean. Invariant: a frame that was sealed is handed out as it will be on the disk.
 
 import { crc32 } from 'node:zlib'
-import { ByteWriter } from '../core/bytes.ts'
+import { ByteWriter, Split } from '../core/bytes.ts'
 import type { EntrySink, Lsn } from './entries.ts'
 import type { StorageKeys } from './file-header.ts'
 
@@ -65,12 +65,16 @@ export class FrameBuilder implements EntrySink {
     return this.#bytes + this.#writer.length
   }
 
-  blob(bytes: Uint8Array): void {
+  blob(bytes: Uint8Array | Split): void {
     this.#writer.varint(bytes.length)
-    if (bytes.length <= this.#blobCopyBytesMax) {
-      this.#writer.raw(bytes)
-      return
-    }
+    if (bytes instanceof Split) {
+      this.#writer.raw(bytes.head)
+      this.#refer(bytes.tail)
+    } else if (bytes.length <= this.#blobCopyBytesMax) this.#writer.raw(bytes)
+    else this.#refer(bytes)
+  }
+
+  #refer(bytes: Uint8Array): void {
     this.#cut()
     this.#chunks.push(bytes)
     this.#bytes += bytes.length
@@ -85,13 +89,77 @@ export class FrameBuilder implements EntrySink {
 
   /** The frame's bytes, header first. Nothing may be added afterwards. */
   seal(kind: FrameKind, saltCrc: number, sequence: number): Uint8Array[] {
-    if (this.#writer.length > 0) this.#chunks.push(this.#writer.finish())
-    const [first, ...rest] = this.#chunks as [Uint8Array, ...Uint8Array[]]
-    const header = first.subarray(0, FRAME_HEADER_BYTES)
-    const body = [first.subarray(FRAME_HEADER_BYTES), ...rest]
-    writeHeader(header, kind, saltCrc, { sequence, firstLsn: this.firstLsn, count: this.count }, body)
+    const { header, body } = this.#finish()
+    writeHeader(header, kind, saltCrc, this.#place(sequence), checksumOf(body, saltCrc))
     return this.#chunks
   }
+
+  /** The same, without holding others up for long however large the frame is: they have their `turn`s. Null: it is small, `seal` it. */
+  sealInTurns(
+    kind: FrameKind,
+    saltCrc: number,
+    sequence: number,
+    turn: () => Promise<void>,
+  ): Promise<Uint8Array[]> | null {
+    if (this.bytes <= 2 * CHECKED_AT_ONCE) return null
+    const { header, body } = this.#finish()
+    const place = this.#place(sequence)
+    return checksumInTurns(body, saltCrc, turn).then((checksum) => {
+      writeHeader(header, kind, saltCrc, place, checksum)
+      return this.#chunks
+    })
+  }
+
+  #finish(): { readonly header: Uint8Array; readonly body: readonly Uint8Array[] } {
+    if (this.#writer.length > 0) this.#chunks.push(this.#writer.finish())
+    const [first, ...rest] = this.#chunks as [Uint8Array, ...Uint8Array[]]
+    return { header: first.subarray(0, FRAME_HEADER_BYTES), body: [first.subarray(FRAME_HEADER_BYTES), ...rest] }
+  }
+
+  #place(sequence: number): FramePlace {
+    return { sequence, firstLsn: this.firstLsn, count: this.count }
+  }
+}
+
+/** Some 300 microseconds. */
+const CHECKED_AT_ONCE = 1 << 20
+
+interface Checksum {
+  readonly bytes: number
+  readonly crc: number
+}
+
+function checksumOf(body: readonly Uint8Array[], saltCrc: number): Checksum {
+  let bytes = 0
+  let crc = saltCrc
+  for (const chunk of body) {
+    bytes += chunk.length
+    crc = crc32(chunk, crc)
+  }
+  return { bytes, crc }
+}
+
+async function checksumInTurns(
+  body: readonly Uint8Array[],
+  saltCrc: number,
+  turn: () => Promise<void>,
+): Promise<Checksum> {
+  let bytes = 0
+  let crc = saltCrc
+  let left = CHECKED_AT_ONCE
+  for (const chunk of body) {
+    bytes += chunk.length
+    for (let at = 0; at < chunk.length;) {
+      const piece = chunk.subarray(at, at + left)
+      crc = crc32(piece, crc)
+      at += piece.length
+      left -= piece.length
+      if (left > 0) continue
+      left = CHECKED_AT_ONCE
+      await turn()
+    }
+  }
+  return { bytes, crc }
 }
 
 interface FramePlace {
@@ -108,7 +176,7 @@ export function sealFrame(
   body: readonly Uint8Array[],
 ): Uint8Array[] {
   const header = new Uint8Array(FRAME_HEADER_BYTES)
-  writeHeader(header, kind, saltCrc, frame, body)
+  writeHeader(header, kind, saltCrc, frame, checksumOf(body, saltCrc))
   return [header, ...body]
 }
 
@@ -117,18 +185,12 @@ function writeHeader(
   kind: FrameKind,
   saltCrc: number,
   frame: FramePlace,
-  body: readonly Uint8Array[],
+  { bytes, crc }: Checksum,
 ): void {
   const header = Buffer.from(into.buffer, into.byteOffset, FRAME_HEADER_BYTES)
-  let bytes = 0
-  let bodyCrc = saltCrc
-  for (const chunk of body) {
-    bytes += chunk.length
-    bodyCrc = crc32(chunk, bodyCrc)
-  }
   header.set(FRAME_MAGIC[kind], 0)
   header.writeUInt32LE(bytes, 4)
-  header.writeUInt32LE(bodyCrc, 8)
+  header.writeUInt32LE(crc, 8)
   header.writeBigUInt64LE(BigInt(frame.sequence), 12)
   header.writeBigUInt64LE(BigInt(frame.firstLsn), 20)
   header.writeUInt32LE(frame.count, 28)

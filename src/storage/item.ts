@@ -1,7 +1,9 @@
 // One record in the arena, with what is needed to find its index entry from its bytes alone. Knows the layout and nothing else.
 //
-//   lsn u32 (mod 2^32) | partition varint | bucket varint | key length varint | record length varint | key (UTF-8) | record | padding
+//   lsn u32 (mod 2^32) | partition varint | bucket × 2 (+ 1: with a tail), varint | key length varint | record length varint | key (UTF-8)
+//   | record | [number of the tail, u32] | padding
 //
+// Where there is a tail, it is the end of the record, and not counted in its length (`tails.ts`).
 // Invariant: an item says its own size, also when it is dead.
 
 import { UNIT_BYTES } from './arena.ts'
@@ -14,19 +16,28 @@ export interface ItemHead {
   keyBytes: number
   recordAt: number
   recordBytes: number
+  /** Of the record's end, which lies elsewhere; −1: all of it is here. */
+  tail: number
 }
 
 const LSN_BYTES = 4
+const TAIL_NUMBER_BYTES = 4
 
 function varintBytes(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5
 }
 
 /** With the padding. */
-export function itemBytes(partition: number, bucket: number, keyBytes: number, recordBytes: number): number {
+export function itemBytes(
+  partition: number,
+  bucket: number,
+  keyBytes: number,
+  recordBytes: number,
+  hasTail: boolean = false,
+): number {
   const head =
-    LSN_BYTES + varintBytes(partition) + varintBytes(bucket) + varintBytes(keyBytes) + varintBytes(recordBytes)
-  const bytes = head + keyBytes + recordBytes
+    LSN_BYTES + varintBytes(partition) + varintBytes(2 * bucket) + varintBytes(keyBytes) + varintBytes(recordBytes)
+  const bytes = head + keyBytes + recordBytes + (hasTail ? TAIL_NUMBER_BYTES : 0)
   return Math.ceil(bytes / UNIT_BYTES) * UNIT_BYTES
 }
 
@@ -50,23 +61,25 @@ export function writeHead(
   bucket: number,
   keyBytes: number,
   recordBytes: number,
+  hasTail: boolean,
 ): number {
-  writeLsn(buffer, at, lsn)
+  writeU32(buffer, at, lsn)
   let place = writeVarint(buffer, at + LSN_BYTES, partition)
-  place = writeVarint(buffer, place, bucket)
+  place = writeVarint(buffer, place, 2 * bucket + (hasTail ? 1 : 0))
   place = writeVarint(buffer, place, keyBytes)
   return writeVarint(buffer, place, recordBytes)
 }
 
-export function writeLsn(buffer: Buffer, at: number, lsn: number): void {
-  buffer[at] = lsn
-  buffer[at + 1] = lsn >>> 8
-  buffer[at + 2] = lsn >>> 16
-  buffer[at + 3] = lsn >>> 24
+/** The lower 32 bits, also where `value` is a change's number or a tail's. */
+export function writeU32(buffer: Buffer, at: number, value: number): void {
+  buffer[at] = value
+  buffer[at + 1] = value >>> 8
+  buffer[at + 2] = value >>> 16
+  buffer[at + 3] = value >>> 24
 }
 
-/** The lower 32 bits, unsigned. */
-export function readLsn(buffer: Buffer, at: number): number {
+/** Unsigned. */
+export function readU32(buffer: Buffer, at: number): number {
   return (
     ((buffer[at] as number) |
       ((buffer[at + 1] as number) << 8) |
@@ -95,20 +108,27 @@ function readVarint(buffer: Buffer, at: number): number {
 
 export function readHead(buffer: Buffer, at: number, into: ItemHead): void {
   into.partition = readVarint(buffer, at + LSN_BYTES)
-  into.bucket = readVarint(buffer, ended)
+  const bucket = readVarint(buffer, ended)
+  into.bucket = bucket >>> 1
   into.keyBytes = readVarint(buffer, ended)
   into.recordBytes = readVarint(buffer, ended)
   into.keyAt = ended
   into.recordAt = ended + into.keyBytes
+  into.tail = bucket & 1 ? readU32(buffer, into.recordAt + into.recordBytes) : -1
 }
 
-/** With the padding. */
+/** With the padding, of an item that begins at `at` and was read. */
+export function sizeOf({ recordAt, recordBytes, tail }: ItemHead, at: number): number {
+  return Math.ceil((recordAt - at + recordBytes + (tail < 0 ? 0 : TAIL_NUMBER_BYTES)) / UNIT_BYTES) * UNIT_BYTES
+}
+
+/** The same, unread. */
 export function sizeAt(buffer: Buffer, at: number): number {
   readVarint(buffer, at + LSN_BYTES)
-  readVarint(buffer, ended)
+  const tailBytes = readVarint(buffer, ended) & 1 ? TAIL_NUMBER_BYTES : 0
   const keyBytes = readVarint(buffer, ended)
   const recordBytes = readVarint(buffer, ended)
-  return Math.ceil((ended - at + keyBytes + recordBytes) / UNIT_BYTES) * UNIT_BYTES
+  return Math.ceil((ended - at + keyBytes + recordBytes + tailBytes) / UNIT_BYTES) * UNIT_BYTES
 }
 
 /** A key as text, or as its UTF-8 bytes. */

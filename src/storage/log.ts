@@ -4,7 +4,7 @@
 // or sync nothing is ever written again (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
 
 import { QuorateError } from '../errors.ts'
-import type { Clock } from '../ports/clock.ts'
+import { type Clock, sleep } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
 import { encodeCleanShutdownEntry, type EntrySink, type Lsn } from './entries.ts'
 import type { StorageKeys } from './file-header.ts'
@@ -302,7 +302,10 @@ export class Log {
   async #write(batch: Batch): Promise<void> {
     this.#inFlight = batch
     const { frame } = batch
-    const chunks = frame.seal('batch', this.#saltCrc, this.#nextBatch++)
+    const number = this.#nextBatch++
+    const inTurns = frame.sealInTurns('batch', this.#saltCrc, number, () => sleep(this.#options.clock, 0))
+    const chunks = inTurns === null ? frame.seal('batch', this.#saltCrc, number) : await inTurns
+    if (this.#failed) throw this.#failed
     const { bytes } = frame
     const begun = this.#options.clock.monotonic()
     this.#lastBegun = begun

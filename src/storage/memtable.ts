@@ -2,6 +2,7 @@
 // partition; no object for an entry. Knows bytes and where they belong, nothing of their meaning or of disks.
 // Invariant: every live item has one index entry, which names it; a scan is in (hash, key, bucket) order whatever happens between its steps.
 
+import { Split } from '../core/bytes.ts'
 import { compareHash64 } from '../core/hash64.ts'
 import { compareText } from '../core/membership/identity.ts'
 import { type KeyHash, keyHash, keyHashOfBytes } from '../core/ring/key-hash.ts'
@@ -17,12 +18,15 @@ import {
   type ItemHead,
   type KeyText,
   readHead,
-  readLsn,
+  readU32,
   sizeAt,
+  sizeOf,
   writeHead,
   writeKey,
+  writeU32,
 } from './item.ts'
 import { PartitionTable } from './partition-table.ts'
+import { Tails } from './tails.ts'
 
 export interface ScanPosition {
   readonly hash: KeyHash
@@ -31,8 +35,8 @@ export interface ScanPosition {
 }
 
 export interface MemtableEntry extends ScanPosition {
-  /** The encoded record (core/causality/record.ts). */
-  readonly bytes: Buffer
+  /** The encoded record (core/causality/record.ts). Of one that is split the tail may be kept as it is. */
+  readonly bytes: Buffer | Split
   /** The change that wrote it; the record is durable once the storage has synced this. */
   readonly lsn: Lsn
 }
@@ -73,7 +77,7 @@ export interface Memtable {
   sift(partition: PartitionId, isWanted: RecordTest): IterableIterator<MemtableEntry | null>
 }
 
-/** The record is `bytes` long and begins at `at`. */
+/** The record is `bytes` long, but for its tail, and begins at `at`. */
 export type RecordTest = (buffer: Buffer, at: number, bytes: number) => boolean
 
 const SIFTED = 512
@@ -81,11 +85,11 @@ const SIFTED = 512
 class Entry implements MemtableEntry {
   readonly bucket: string
   readonly key: string
-  readonly bytes: Buffer
+  readonly bytes: Buffer | Split
   readonly lsn: Lsn
   #hash: KeyHash | null
 
-  constructor(bucket: string, key: string, hash: KeyHash | null, bytes: Buffer, lsn: Lsn) {
+  constructor(bucket: string, key: string, hash: KeyHash | null, bytes: Buffer | Split, lsn: Lsn) {
     this.bucket = bucket
     this.key = key
     this.bytes = bytes
@@ -109,7 +113,8 @@ export class PackedMemtable implements Memtable {
   readonly #tables = new Map<PartitionId, PartitionTable>()
   readonly #buckets = new BucketTable()
   readonly #arena: Arena
-  readonly #head: ItemHead = { partition: 0, bucket: 0, keyAt: 0, keyBytes: 0, recordAt: 0, recordBytes: 0 }
+  readonly #tails = new Tails()
+  readonly #head: ItemHead = { partition: 0, bucket: 0, keyAt: 0, keyBytes: 0, recordAt: 0, recordBytes: 0, tail: -1 }
   #totalKeys = 0
   #indexBytes = 0
   #lastLsn: Lsn = 0
@@ -139,11 +144,11 @@ export class PackedMemtable implements Memtable {
   }
 
   get totalBytes(): number {
-    return this.#arena.liveBytes
+    return this.#arena.liveBytes + this.#tails.bytes
   }
 
   get memoryBytes(): number {
-    return this.#arena.bytes + this.#indexBytes
+    return this.#arena.bytes + this.#indexBytes + this.#tails.memoryBytes
   }
 
   /** No more can be addressed, whatever the budget is. */
@@ -193,22 +198,30 @@ export class PackedMemtable implements Memtable {
 
   #lsnOf(ref: Ref, buffer: Buffer): Lsn {
     // The latest change with these lower bits. If it is in truth an older one, it only counts as not synced a little longer.
-    const behind = ((this.#lastLsn % 2 ** 32) - readLsn(buffer, this.#arena.offsetOf(ref)) + 2 ** 32) % 2 ** 32
+    const behind = ((this.#lastLsn % 2 ** 32) - readU32(buffer, this.#arena.offsetOf(ref)) + 2 ** 32) % 2 ** 32
     return Math.max(0, this.#lastLsn - behind)
   }
 
   get(partition: PartitionId, bucket: string, key: string): MemtableEntry | undefined {
     const entry = this.peek(partition, bucket, key)
-    return entry && new Entry(bucket, key, entry.hash, Buffer.from(entry.bytes), entry.lsn)
+    if (entry === undefined) return undefined
+    const { bytes } = entry
+    const copy = bytes instanceof Split ? new Split(Buffer.from(bytes.head), bytes.tail) : Buffer.from(bytes)
+    return new Entry(bucket, key, entry.hash, copy, entry.lsn)
   }
 
   peek(partition: PartitionId, bucket: string, key: string): MemtableEntry | undefined {
     const ref = this.#find(partition, bucket, key)
     if (ref === NO_REF) return undefined
     const buffer = this.#read(ref)
-    const { recordAt, recordBytes } = this.#head
-    const bytes = buffer.subarray(recordAt, recordAt + recordBytes)
-    return new Entry(bucket, key, this.#sought.hash, bytes, this.#lsnOf(ref, buffer))
+    return new Entry(bucket, key, this.#sought.hash, this.#record(buffer), this.#lsnOf(ref, buffer))
+  }
+
+  /** Of the item that was read last. */
+  #record(buffer: Buffer): Buffer | Split {
+    const { recordAt, recordBytes, tail } = this.#head
+    const head = buffer.subarray(recordAt, recordAt + recordBytes)
+    return tail < 0 ? head : new Split(head, this.#tails.get(tail))
   }
 
   has(partition: PartitionId, bucket: string, key: string): boolean {
@@ -281,10 +294,9 @@ export class PackedMemtable implements Memtable {
 
   #entryAt(ref: Ref): Entry {
     const buffer = this.#read(ref)
-    const { bucket, keyAt, keyBytes, recordAt, recordBytes } = this.#head
+    const { bucket, keyAt, keyBytes } = this.#head
     const key = buffer.toString('utf8', keyAt, keyAt + keyBytes)
-    const bytes = buffer.subarray(recordAt, recordAt + recordBytes)
-    return new Entry(this.#buckets.name(bucket), key, null, bytes, this.#lsnOf(ref, buffer))
+    return new Entry(this.#buckets.name(bucket), key, null, this.#record(buffer), this.#lsnOf(ref, buffer))
   }
 
   #firstBehind(page: IndexPage, position: ScanPosition): number {
@@ -297,28 +309,56 @@ export class PackedMemtable implements Memtable {
     return slot
   }
 
-  put(partition: PartitionId, bucket: string, key: KeyText, record: Uint8Array, lsn: Lsn): void {
+  /** The tail of a record that is split must not change any more. */
+  put(partition: PartitionId, bucket: string, key: KeyText, record: Uint8Array | Split, lsn: Lsn): void {
     const before = this.#find(partition, bucket, key)
     const number = this.#buckets.numberOf(bucket)
     const keyBytes = bytesOfKey(key)
-    const bytes = itemBytes(partition, number, keyBytes, record.length)
+    const tail = record instanceof Split ? record.tail : null
+    const head = record instanceof Split ? record.head : record
+    const bytes = itemBytes(partition, number, keyBytes, head.length, tail !== null)
     const bytesBefore = before === NO_REF ? 0 : this.#sizeOf(before)
+    const tailBefore = before === NO_REF ? -1 : this.#head.tail
     if (lsn > this.#lastLsn) this.#lastLsn = lsn
     // What has the same size takes the place of the old one.
-    const ref = bytes === bytesBefore ? before : this.#arena.allocate(bytes)
+    // Of another record, as it lies in the arena, it would change.
+    const kept = tail === null ? -1 : this.#tails.add(tail, !this.#arena.isOwn(tail.buffer))
+    const ref = bytes === bytesBefore ? before : this.#allocate(bytes, kept)
     const buffer = this.#arena.bufferOf(ref)
-    const keyAt = writeHead(buffer, this.#arena.offsetOf(ref), lsn, partition, number, keyBytes, record.length)
-    buffer.set(record, writeKey(buffer, keyAt, key))
-    if (ref === before) return
-    if (before === NO_REF) this.#insert(ref)
-    else (this.#page as IndexPage).setRef(this.#slot, ref)
+    const keyAt = writeHead(buffer, this.#arena.offsetOf(ref), lsn, partition, number, keyBytes, head.length, kept >= 0)
+    const recordAt = writeKey(buffer, keyAt, key)
+    buffer.set(head, recordAt)
+    if (kept >= 0) writeU32(buffer, recordAt + head.length, kept)
+    const grown = bytes - bytesBefore + (tail?.length ?? 0) - (tailBefore < 0 ? 0 : this.#letGo(tailBefore))
+    if (ref !== before && before === NO_REF) this.#insert(ref)
+    else if (ref !== before) (this.#page as IndexPage).setRef(this.#slot, ref)
+    else if (grown === 0) return
     this.#ref = ref
-    this.#account(partition, number, before === NO_REF ? 1 : 0, bytes - bytesBefore)
-    if (before !== NO_REF) this.#free(before, bytesBefore)
+    this.#account(partition, number, before === NO_REF ? 1 : 0, grown)
+    if (before !== NO_REF && ref !== before) this.#free(before, bytesBefore)
   }
 
+  /** Where there is no room, nothing has changed. */
+  #allocate(bytes: number, tail: number): Ref {
+    try {
+      return this.#arena.allocate(bytes)
+    } catch (error) {
+      if (tail >= 0) this.#tails.remove(tail)
+      throw error
+    }
+  }
+
+  /** Its head is read, for its tail. */
   #sizeOf(ref: Ref): number {
-    return sizeAt(this.#arena.bufferOf(ref), this.#arena.offsetOf(ref))
+    this.#read(ref)
+    return sizeOf(this.#head, this.#arena.offsetOf(ref))
+  }
+
+  /** Returns its bytes. */
+  #letGo(tail: number): number {
+    const { length } = this.#tails.get(tail)
+    this.#tails.remove(tail)
+    return length
   }
 
   /** An index entry for what was sought and not found. */
@@ -350,12 +390,13 @@ export class PackedMemtable implements Memtable {
     const ref = this.#find(partition, bucket, key)
     if (ref === NO_REF) return false
     const bytes = this.#sizeOf(ref)
+    const { tail } = this.#head
     const table = this.#tables.get(partition) as PartitionTable
     this.#indexBytes -= table.indexBytes
     table.remove(this.#page as IndexPage, this.#slot)
     this.#indexBytes += table.indexBytes
     this.#moves++
-    this.#account(partition, this.#buckets.numberOf(bucket), -1, -bytes)
+    this.#account(partition, this.#buckets.numberOf(bucket), -1, -bytes - (tail < 0 ? 0 : this.#letGo(tail)))
     if (table.count === 0) {
       this.#indexBytes -= table.indexBytes
       this.#tables.delete(partition)

@@ -1,8 +1,10 @@
 // What a storage holds in memory: records, partition clocks, catalog, hints. One way to apply a change, live and in recovery.
 // Knows nothing of logs or disks. Invariant: equal sequences of changes give equal states, and a change applied twice in a row is one.
 
+import { MalformedBytes, type Split, TAIL_BYTES_MIN } from '../core/bytes.ts'
 import { type Dot, LIFE_BYTES } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
+import { decodeRecord, splitRecord } from '../core/causality/record.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import type { Entry, Lsn } from './entries.ts'
 import type { EntryTarget } from './entry-reader.ts'
@@ -55,7 +57,7 @@ export class StorageState implements EntryTarget {
     partition: PartitionId,
     bucket: string,
     key: string,
-    record: Buffer | null,
+    record: Buffer | Split | null,
     received: readonly Dot[],
     lsn: Lsn,
   ): void {
@@ -94,7 +96,7 @@ export class StorageState implements EntryTarget {
       const clock = this.clockOf(partition)
       for (const dot of received) clock.add(dot)
     }
-    if (record !== null) this.memtable.put(partition, bucket, key, record, lsn)
+    if (record !== null) this.memtable.put(partition, bucket, key, withTail(record), lsn)
     else this.memtable.remove(partition, bucket, key)
   }
 
@@ -115,5 +117,16 @@ export class StorageState implements EntryTarget {
       case 'footer':
         return
     }
+  }
+}
+
+/** As it was when it was written; what is no record stays in one piece. */
+function withTail(record: Uint8Array): Uint8Array | Split {
+  if (record.length < TAIL_BYTES_MIN) return record
+  try {
+    return splitRecord(decodeRecord(record))
+  } catch (error) {
+    if (error instanceof MalformedBytes) return record
+    throw error
   }
 }

@@ -2,6 +2,7 @@
 // checkpoint; knows nothing of merging or peers. Invariant: a change is visible at once and durable when `synced` of its lsn resolves;
 // after one failed write or sync no change is accepted and none is ever called durable again.
 
+import type { Split } from '../core/bytes.ts'
 import type { Dot } from '../core/causality/dot.ts'
 import type { DotSet } from '../core/causality/dot-set.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
@@ -229,7 +230,13 @@ export class Storage {
    * Stores a record (null: removes it) and adds `received` to the partition's clock, as one change. The record's bytes belong to the
    * storage from now on. Throws `storage-failed`, `closed` or `storage-full` (no more can be addressed), and then nothing has changed.
    */
-  putRecord(partition: PartitionId, bucket: string, key: string, record: Buffer | null, received: readonly Dot[]): Lsn {
+  putRecord(
+    partition: PartitionId,
+    bucket: string,
+    key: string,
+    record: Buffer | Split | null,
+    received: readonly Dot[],
+  ): Lsn {
     if (record !== null && this.#state.memtable.isExhausted)
       throw new QuorateError('storage-full', 'memory has no more addresses')
     checkDots(received)

@@ -1,10 +1,11 @@
 // What is said is written whole, in order and once, however large it is and however often the connection is full.
 
+import { Split, whole } from '../../src/core/bytes.ts'
 import { expect, test } from 'vitest'
 import { FrameReader } from '../../src/link/framing.ts'
 import { Outbox } from '../../src/link/outbox.ts'
 import type { Connection } from '../../src/ports/transport.ts'
-import { decodeFrame } from '../../src/protocol/codec.ts'
+import { decodeFrame, encodeFrame } from '../../src/protocol/codec.ts'
 import type { Frame } from '../../src/protocol/messages.ts'
 import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { stored, write } from './two-nodes.ts'
@@ -52,8 +53,14 @@ const asked = (id: number, bytes: number, key = `key-${id}`): Frame => ({
   budgetMs: 5000,
   time: 1e15,
   trace: null,
-  request: write({ key, view: new Uint8Array(bytes).fill(id) }),
+  request: write({ key, view: viewOf(bytes, id) }),
 })
+
+/** What is large may lie in two places. */
+function viewOf(bytes: number, fill: number): Uint8Array | Split {
+  const all = new Uint8Array(bytes).fill(fill)
+  return bytes > 60_000 && fill % 2 === 0 ? new Split(Buffer.from(all.subarray(0, 7)), all.subarray(7)) : all
+}
 
 test('frames of all sizes and kinds, through fulls and drains', () => {
   const random = new SeededRandom('outbox')
@@ -65,13 +72,14 @@ test('frames of all sizes and kinds, through fulls and drains', () => {
   const said: Frame[] = []
   for (let id = 1; id <= 600; id++) {
     const frame: Frame = random.pick([
-      asked(id, random.pick([0, 100, 140, 5000, 70_000])),
+      asked(id, random.pick([0, 100, 140, 5000, 70_000, 400_000])),
       asked(id, 10, 'ключ'),
       { type: 'reply', id, time: 1, reply: stored(id) },
       { type: 'heartbeat', sentAt: 1, echo: null, wall: 1, time: 1, membersDigest: '', settingsDigest: '' },
     ])
-    outbox.say(frame, 1 << 20)
+    const length = outbox.say(frame, 1 << 20)
     said.push(frame)
+    expect(length).toBe(encodeFrame(frame).length)
     if (random.chance(0.2)) {
       connection.full = random.chance(0.3)
       flush()
@@ -86,13 +94,37 @@ test('frames of all sizes and kinds, through fulls and drains', () => {
   expect(outbox.pendingBytes).toBe(0)
   const heard = framesIn(connection.writes)
   expect(heard.length).toBe(said.length)
-  expect(heard.map(summary)).toEqual(said.map(summary))
+  expect(heard.map(summary).sort()).toEqual(said.map(summary).sort())
+  // Those that leave in one piece keep their order, and so do those that leave in parts.
+  const inParts = (frame: Frame): boolean => encodeFrame(frame).length > 64 << 10
+  for (const wanted of [true, false])
+    expect(heard.filter((frame) => inParts(frame) === wanted).map(summary)).toEqual(
+      said.filter((frame) => inParts(frame) === wanted).map(summary),
+    )
+})
+
+test('what is small does not wait until what is large has left', () => {
+  const connection = wire()
+  const outbox = new Outbox(connection, () => {}, 10_000)
+  connection.full = true
+  outbox.say(asked(1, 1 << 20), 2 << 20)
+  outbox.flush()
+  const begun = connection.writes.reduce((sum, { length }) => sum + length, 0)
+  expect(begun).toBeLessThan(11_000)
+  outbox.say(asked(2, 100), 2 << 20)
+  outbox.drained()
+  outbox.drained()
+  connection.full = false
+  outbox.drained()
+  expect(framesIn(connection.writes).map((frame) => (frame.type === 'request' ? frame.id : 0))).toEqual([2, 1])
+  expect(outbox.pendingBytes).toBe(0)
 })
 
 function summary(frame: Frame): string {
   if (frame.type !== 'request' || frame.request.type !== 'write') return JSON.stringify(frame)
   const { key, view } = frame.request
-  return `${frame.id} ${key} ${view.length} ${new Set(view).size} ${view[0]}`
+  const bytes = whole(view)
+  return `${frame.id} ${key} ${bytes.length} ${new Set(bytes).size} ${bytes[0]}`
 }
 
 test('a frame that is too large is not said, and leaves no trace', () => {

@@ -1,6 +1,7 @@
 // Every way to harm a small directory, one at a time: the outcome is the exact state, an earlier state whose torn tail was cut, or
 // reported damage. Never a wrong value, never silence, never a start that fails.
 
+import { whole } from '../../src/core/bytes.ts'
 import { describe, expect, it } from 'vitest'
 import { HEADER_BYTES } from '../../src/storage/file-header.ts'
 import type { Storage } from '../../src/storage/storage.ts'
@@ -63,7 +64,7 @@ async function judge(made: Made, image: Image, exactOnly = false, deep = true): 
   // Whatever was damaged: every record is one that was once written.
   for (const partition of storage.partitions()) {
     for (const { key, bytes } of storage.memtable.scan(partition, null)) {
-      expect(['k1 first', 'k1 third', 'k2 second', 'k9 late']).toContain(`${key} ${bytes}`)
+      expect(['k1 first', 'k1 third', 'k2 second', 'k9 late']).toContain(`${key} ${whole(bytes).toString()}`)
     }
   }
   if (outcome !== 'damage') expect(storage.identity).toBe(made.identity)

@@ -1,6 +1,7 @@
 // Small data directories with everything that is known of them: what was written when, how each file grew, which files are gone. Made
 // through `Storage` and `Disk` alone. Invariant: every value is unique, so whatever is found says which change it came from.
 
+import { whole } from '../../src/core/bytes.ts'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
 import { encodeView } from '../../src/core/causality/view.ts'
 import { contentOf } from '../../src/simulator/crash-points/content.ts'
@@ -219,7 +220,7 @@ export function cellsOf(storage: Storage): Map<string, Buffer> {
   const cells = new Map<string, Buffer>()
   for (const partition of storage.partitions()) {
     for (const { bucket, key, bytes } of storage.memtable.scan(partition, null))
-      cells.set(`record ${partition} ${bucket}/${key}`, bytes)
+      cells.set(`record ${partition} ${bucket}/${key}`, whole(bytes))
   }
   for (const name of storage.catalogNames('')) cells.set(`catalog ${name}`, Buffer.from(storage.catalog(name) ?? []))
   for (const target of storage.hints.targets()) {

@@ -1,5 +1,6 @@
 // Opens storages for tests, and says what one holds as text that can be compared.
 
+import { whole } from '../../src/core/bytes.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
@@ -47,7 +48,7 @@ export function contentOf(storage: Storage): string {
     lines.push(`${partition} ${storage.clockOf(partition)}`)
     for (const { bucket, key, bytes } of storage.memtable.scan(partition, null)) {
       lines.push(
-        `${partition} ${bucket}/${key} ${bytes.length > 64 ? `${bytes.length}×${bytes[0]}` : bytes.toString('hex')}`,
+        `${partition} ${bucket}/${key} ${bytes.length > 64 ? `${bytes.length}×${whole(bytes)[0]}` : whole(bytes).toString('hex')}`,
       )
     }
   }

@@ -3,7 +3,7 @@
 // Knows nothing of disks or peers. Invariant, at a home: dots(S) ⊆ K; past ∩ K = ∅ (kept lazily: K only grows, so what it came to
 // cover is taken out whenever the record is touched); what the key knows is H = K ∪ past ∪ dots(S).
 
-import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.ts'
+import { ByteReader, ByteWriter, MalformedBytes, Split } from '../bytes.ts'
 import { sameDot, type Dot, type Life, LIFE_BYTES } from './dot.ts'
 import { DotSet } from './dot-set.ts'
 import { msFromHybrid } from './hybrid-clock.ts'
@@ -280,15 +280,26 @@ const DEAD_TAGS = 4
 
 const scratch = new ByteWriter()
 
-/** The form on disk and in the memtable. */
+/** The form on disk, in one piece. */
 export function encodeRecord(record: KeyRecord): Buffer {
+  write(record)
+  return scratch.take()
+}
+
+/** The same; a large value that it ends with stays where it is, and must not change any more. */
+export function splitRecord(record: KeyRecord): Buffer | Split {
+  write(record)
+  return scratch.takeSplit()
+}
+
+function write(record: KeyRecord): void {
   const { versions, past, span, deadTags } = record
   const writer = scratch
   writer.begin()
   const [only] = versions
   if (only && versions.length === 1 && !span && past.isEmpty && deadTags.length === 0 && isSteady(only)) {
     encodeSteady(writer, only)
-    return writer.take()
+    return
   }
   writer.u8((span ? SPAN : 0) | (past.isEmpty ? 0 : PAST) | (deadTags.length > 0 ? DEAD_TAGS : 0))
   const lives = livesOf(record)
@@ -299,7 +310,6 @@ export function encodeRecord(record: KeyRecord): Buffer {
   if (!past.isEmpty) past.encode(writer)
   if (deadTags.length > 0) encodeDeadTags(writer, deadTags, lives)
   encodeVersions(writer, versions, lives)
-  return writer.take()
 }
 
 /** The table that versions and span refer to: every life of the versions and of the span, in order. */
@@ -318,7 +328,7 @@ function areAmong(versions: readonly Version[], lives: Lives): boolean {
 }
 
 /** Throws `MalformedBytes`; values are views on the input. */
-export function decodeRecord(bytes: Uint8Array): KeyRecord {
+export function decodeRecord(bytes: Uint8Array | Split): KeyRecord {
   const reader = new ByteReader(bytes)
   const flags = reader.u8()
   if (flags >= STEADY) return { versions: [decodeSteady(flags, reader)], past: NO_DOTS, span: null, deadTags: NO_TAGS }
@@ -339,8 +349,8 @@ export function decodeRecord(bytes: Uint8Array): KeyRecord {
 }
 
 /** The dot of the one version of a steady record; null where the bytes have another form, or none. */
-export function ownDotOf(bytes: Uint8Array): Dot | null {
-  if (!looksSteady(bytes)) return null
+export function ownDotOf(bytes: Uint8Array | Split): Dot | null {
+  if (!looksSteady(bytes instanceof Split ? bytes.head : bytes)) return null
   const reader = new ByteReader(bytes)
   reader.u8()
   return decodeDot(reader)

@@ -3,7 +3,7 @@
 // Invariant: `seen`, restricted to the key's own dots, is causally closed and contains the dots of `versions`, which are its maxima.
 // The union of such sets keeps the invariant; every rule of merging below is that union.
 
-import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.ts'
+import { ByteReader, ByteWriter, MalformedBytes, type Split } from '../bytes.ts'
 import { compareDots, type Dot, type Life, sameDot } from './dot.ts'
 import { DotSet } from './dot-set.ts'
 import { hybridFromMs, type HybridTime } from './hybrid-clock.ts'
@@ -239,17 +239,28 @@ export function withoutTwins(versions: readonly Version[]): readonly Version[] {
 
 const scratch = new ByteWriter()
 
+/** In one piece. */
 export function encodeView(view: View): Buffer {
+  write(view)
+  return scratch.take()
+}
+
+/** The same; a large value that it ends with stays where it is, and must not change any more. */
+export function splitView(view: View): Buffer | Split {
+  write(view)
+  return scratch.takeSplit()
+}
+
+function write(view: View): void {
   const writer = scratch
   writer.begin()
   view.seen.encode(writer)
   encodeDeadTags(writer, view.deadTags, view.seen.lives())
   encodeVersions(writer, view.versions, view.seen.lives())
-  return writer.take()
 }
 
 /** Throws `MalformedBytes`; values are views on the input. */
-export function decodeView(bytes: Uint8Array): View {
+export function decodeView(bytes: Uint8Array | Split): View {
   const reader = new ByteReader(bytes)
   const seen = DotSet.decode(reader)
   const deadTags = decodeDeadTags(reader, seen.lives())
