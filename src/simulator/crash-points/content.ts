@@ -1,6 +1,7 @@
 // What a storage holds, as text that can be compared: every record, clock, catalog entry and hint, byte for byte. Knows nothing of files.
 // Invariant: equal texts mean that nobody above can tell the two storages apart.
 
+import { whole } from '../../core/bytes.ts'
 import { hash } from 'node:crypto'
 import { encodeView } from '../../core/causality/view.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -14,7 +15,7 @@ function linesOf(storage: Storage): string[] {
   for (const partition of storage.partitions()) {
     lines.push(`${partition} clock ${storage.clockOf(partition)}`)
     for (const { bucket, key, bytes } of storage.memtable.scan(partition, null))
-      lines.push(`${partition} ${bucket}/${key} ${shown(bytes)}`)
+      lines.push(`${partition} ${bucket}/${key} ${shown(whole(bytes))}`)
   }
   for (const name of storage.catalogNames('')) lines.push(`catalog ${name} ${shown(storage.catalog(name) ?? NOTHING)}`)
   for (const target of storage.hints.targets()) {

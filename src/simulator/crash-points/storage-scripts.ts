@@ -1,8 +1,11 @@
 // The scripts of one storage that are crashed everywhere: records that come, change and go; a stream of them that waits for no sync, under
-// checkpoints of many blocks; hints that are added, merged, delivered and dropped. All through several segments, checkpoints, ends and starts. Invariant: all choices come from the script's own random stream.
+// checkpoints of many blocks; large values; hints that are added, merged, delivered and dropped. All through several segments,
+// checkpoints, ends and starts, some again with files so small that nearly every change begins one.
+// Invariant: all choices come from the script's own random stream.
 
 import type { Dot } from '../../core/causality/dot.ts'
 import { DotSet } from '../../core/causality/dot-set.ts'
+import { splitRecord } from '../../core/causality/record.ts'
 import { type View, writeView } from '../../core/causality/view.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { SeededRandom } from '../seeded-random.ts'
@@ -16,6 +19,9 @@ export const STORAGE_SCRIPTS: readonly StorageScript[] = [
   { name: 'records', limits: { segmentBytesMax: 20 << 10, checkpointBytesMin: 32 << 10 }, run: records },
   { name: 'busy', limits: { segmentBytesMax: 96 << 10, checkpointBytesMin: 64 << 10 }, run: busy },
   { name: 'hints', limits: { segmentBytesMax: 8 << 10, checkpointBytesMin: 12 << 10 }, run: hints },
+  { name: 'large', limits: { segmentBytesMax: 600 << 10, checkpointBytesMin: 900 << 10 }, run: large },
+  { name: 'records-tiny-files', limits: { segmentBytesMax: 5 << 10, checkpointBytesMin: 8 << 10 }, run: records },
+  { name: 'hints-tiny-files', limits: { segmentBytesMax: 2 << 10, checkpointBytesMin: 3 << 10 }, run: hints },
 ]
 
 async function records(stage: ScriptStage): Promise<void> {
@@ -95,6 +101,31 @@ async function busy(stage: ScriptStage): Promise<void> {
 
   await stage.open()
   await stream(60)
+  await stage.close()
+}
+
+/** Values that stay where they came, are checked in turns, and make a checkpoint's blocks one each. */
+async function large(stage: ScriptStage): Promise<void> {
+  const random = stage.random.fork('script')
+  const dots = counted(random)
+  const one = (storage: Storage): void => {
+    const partition = random.pick(PARTITIONS)
+    const key = `k${random.integer(0, 3)}`
+    if (random.chance(0.2)) return void storage.putRecord(partition, 'b', key, null, [dots()])
+    const dot = dots()
+    const bytes = Buffer.alloc(random.pick([300, 66_000, 120_000]), dot.counter)
+    const content = { contentType: 'text/plain', meta: [], bytes }
+    const versions = [{ dot, stamp: 1000 + dot.counter, deadlineMs: null, tag: null, content }]
+    const record = splitRecord({ versions, past: DotSet.empty(), span: null, deadTags: [] })
+    storage.putRecord(partition, 'b', key, record, [dot])
+  }
+  await stage.open()
+  for (let i = 0; i < 30; i++) await several(stage, one, random.integer(1, 3))
+  void stage.change(one)
+  stage.crash('killed')
+
+  await stage.open()
+  for (let i = 0; i < 30; i++) await several(stage, one, random.integer(1, 3))
   await stage.close()
 }
 
