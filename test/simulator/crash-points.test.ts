@@ -7,7 +7,10 @@ import type { StorageScript } from '../../src/simulator/crash-points/storage-scr
 import { StorageWorkload } from '../../src/simulator/crash-points/storage-workload.ts'
 import { Judge, replayOf, tableOf, WORKLOADS } from '../../src/simulator/crash-points/sweep.ts'
 
-const SAMPLES: Readonly<Record<string, number>> = { records: 250, busy: 120, hints: 300, filling: 20 }
+const SAMPLES: Readonly<Record<string, number>> = {
+  ...{ records: 200, busy: 120, hints: 200, large: 60, filling: 20 },
+  ...{ 'records-tiny-files': 120, 'hints-tiny-files': 150 },
+}
 
 describe('crash points', () => {
   const judge = new Judge()
@@ -31,7 +34,7 @@ describe('crash points', () => {
       expect(all.length).toBeGreaterThan(1500)
       expect(figures['checkpoints']).toBeGreaterThanOrEqual(3)
       for (const kind of ['list', 'open', 'read', 'append', 'sync', 'truncate', 'rename', 'remove', 'sync-directory'])
-        if (kind !== 'truncate' || workload !== 'filling')
+        if (kind !== 'truncate' || (workload !== 'filling' && workload !== 'large'))
           expect(operations.some((operation) => operation.startsWith(kind))).toBe(true)
       process.stdout.write(`${workload}: ${points.length} of ${all.length} crashes, ${operations.length} operations\n`)
     },
