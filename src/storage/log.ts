@@ -9,6 +9,7 @@ import type { Disk } from '../ports/disk.ts'
 import { encodeCleanShutdownEntry, type EntrySink, type Lsn } from './entries.ts'
 import type { StorageKeys } from './file-header.ts'
 import { FrameBuilder, saltChecksum } from './frames.ts'
+import { Gathering } from './gathering.ts'
 import { writeManifest } from './manifest.ts'
 import { isNoSpace, NoRoom } from './no-room.ts'
 import { createSegment, type LogStart, type OwnSegment, Segments } from './segments.ts'
@@ -17,13 +18,6 @@ import { createSegment, type LogStart, type OwnSegment, Segments } from './segme
 const BATCH_BYTES_MAX = 4 << 20
 /** A batch's memory is used again by a later one, unless it has grown beyond this. */
 const SPARE_BYTES_MAX = 1 << 20
-
-/**
- * A batch costs about as much as coordinating a whole write, however few entries are in it; so under load it is worth a wait. After a
- * batch of at least so many entries the next one begins when it holds as many (all who were answered then have come back), and at the
- * latest so long after the last one began.
- */
-const GATHER = { entriesMin: 4, withinMs: 3 }
 
 export interface LogOptions {
   readonly disk: Disk
@@ -67,8 +61,6 @@ const ROOM_RETRY_MS = 500
 
 const DONE: Promise<void> = Promise.resolve()
 
-function none(): void {}
-
 export class Log {
   readonly #options: LogOptions
   readonly #saltCrc: number
@@ -92,12 +84,7 @@ export class Log {
   #grace = 0
   /** Of a batch that is durable. */
   #spare: FrameBuilder | null = null
-  /** Entries of the last batch, and when it was begun. */
-  #lastEntries = 0
-  #lastBegun = 0
-  /** The next batch begins with this many entries, or when `#enough` is called. */
-  #entriesWanted = Infinity
-  #enough: () => void = none
+  readonly #gathering: Gathering
   #batches = 0
   #entries = 0
   #batchEntriesMax = 0
@@ -107,6 +94,7 @@ export class Log {
 
   private constructor(options: LogOptions, segments: Segments) {
     this.#options = options
+    this.#gathering = new Gathering(options.clock)
     this.#saltCrc = saltChecksum(options.keys)
     this.#segments = segments
     this.#nextBatch = options.start.batch
@@ -202,7 +190,7 @@ export class Log {
   /** Numbers the entry that was just encoded. */
   added(): Lsn {
     const batch = this.#queue.at(-1) as Batch
-    if (++batch.frame.count >= this.#entriesWanted) this.#enough()
+    this.#gathering.holds(++batch.frame.count)
     if (!this.#running) {
       this.#running = true
       void this.#run()
@@ -266,7 +254,7 @@ export class Log {
       for (;;) {
         const full = this.#queue.length > 0 && this.#segments.currentBytes >= this.#segmentBytes
         if (full || this.#rotation) await this.#nextSegment()
-        else if (this.#isWorthAWait) await this.#gather()
+        else if (this.#isWorthAWait) await this.#gathering.wait()
         const batch = this.#queue.shift()
         if (batch && batch.frame.count > 0) await this.#write(batch)
         if (this.#queue.length === 0 && !this.#rotation) break
@@ -279,24 +267,8 @@ export class Log {
 
   get #isWorthAWait(): boolean {
     const next = this.#queue[0]
-    if (this.#lastEntries < GATHER.entriesMin || !next || this.#queue.length > 1 || this.#closed) return false
-    if (next.frame.count >= this.#lastEntries) return false
-    return this.#options.clock.monotonic() < this.#lastBegun + GATHER.withinMs
-  }
-
-  #gather(): Promise<void> {
-    const { clock } = this.#options
-    return new Promise((resolve) => {
-      this.#enough = (): void => {
-        timer.cancel()
-        this.#entriesWanted = Infinity
-        this.#enough = none
-        resolve()
-      }
-      this.#entriesWanted = this.#lastEntries
-      const leftMs = this.#lastBegun + GATHER.withinMs - clock.monotonic()
-      const timer = clock.after(Math.max(0, leftMs), () => this.#enough())
-    })
+    if (!next || this.#queue.length > 1 || this.#closed) return false
+    return this.#gathering.isWorthAWait(next.frame.count)
   }
 
   async #write(batch: Batch): Promise<void> {
@@ -308,8 +280,7 @@ export class Log {
     if (this.#failed) throw this.#failed
     const { bytes } = frame
     const begun = this.#options.clock.monotonic()
-    this.#lastBegun = begun
-    this.#lastEntries = frame.count
+    this.#gathering.begun(frame.count, begun)
     await this.#append(chunks)
     const syncMs = this.#options.clock.monotonic() - begun
     this.#segments.grew(bytes)

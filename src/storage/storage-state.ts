@@ -9,7 +9,7 @@ import type { PartitionId } from '../core/ring/partition.ts'
 import type { Entry, Lsn } from './entries.ts'
 import type { EntryTarget } from './entry-reader.ts'
 import type { HintStore } from './hint-store.ts'
-import { PackedMemtable } from './memtable.ts'
+import { PackedMemtable } from './packed-memtable.ts'
 
 const CLOCK_BYTES = { life: LIFE_BYTES + 2, interval: 4 }
 

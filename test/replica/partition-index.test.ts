@@ -4,7 +4,7 @@ import { DotSet } from '../../src/core/causality/dot-set.ts'
 import { EMPTY_RECORD, encodeRecord, type KeyRecord } from '../../src/core/causality/record.ts'
 import { PartitionIndexes } from '../../src/replica/partition-index.ts'
 import { keyHash } from '../../src/core/ring/key-hash.ts'
-import { PackedMemtable } from '../../src/storage/memtable.ts'
+import { PackedMemtable } from '../../src/storage/packed-memtable.ts'
 
 const PARTITION = 3
 

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { Arena, type Ref } from '../../src/storage/arena.ts'
-import { PackedMemtable } from '../../src/storage/memtable.ts'
+import { PackedMemtable } from '../../src/storage/packed-memtable.ts'
 
 const SIZES = [12, 160, 4096, 70_000, 300_000]
 

@@ -2,7 +2,7 @@
 import { expect, it, vi } from 'vitest'
 import { encodeRecord } from '../../src/core/causality/record.ts'
 import { Arena } from '../../src/storage/arena.ts'
-import { PackedMemtable } from '../../src/storage/memtable.ts'
+import { PackedMemtable } from '../../src/storage/packed-memtable.ts'
 import { LIFE, openStorage, viewOf } from './fixture.ts'
 
 const record = (counter: number): Buffer =>

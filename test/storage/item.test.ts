@@ -10,7 +10,8 @@ vi.mock('../../src/core/ring/key-hash.ts', async (original) => ({
 }))
 
 import { isKey } from '../../src/storage/item.ts'
-import { type MemtableEntry, PackedMemtable } from '../../src/storage/memtable.ts'
+import type { MemtableEntry } from '../../src/storage/memtable.ts'
+import { PackedMemtable } from '../../src/storage/packed-memtable.ts'
 
 const KEY = 'é'
 const MOJIBAKE = Buffer.from(KEY).toString('latin1')

@@ -5,7 +5,8 @@ import { compareHash64 } from '../../src/core/hash64.ts'
 import { keyHash } from '../../src/core/ring/key-hash.ts'
 import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { itemBytes } from '../../src/storage/item.ts'
-import { PackedMemtable, type MemtableEntry } from '../../src/storage/memtable.ts'
+import type { MemtableEntry } from '../../src/storage/memtable.ts'
+import { PackedMemtable } from '../../src/storage/packed-memtable.ts'
 
 type Change = { readonly bucket: string; readonly key: string; readonly size: number | null }
 

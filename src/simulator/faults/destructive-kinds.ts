@@ -4,7 +4,7 @@
 import { DotSet } from '../../core/causality/dot-set.ts'
 import { decodeRecord, type KeyRecord } from '../../core/causality/record.ts'
 import { sameDeadTags } from '../../core/causality/view.ts'
-import { PackedMemtable } from '../../storage/memtable.ts'
+import { PackedMemtable } from '../../storage/packed-memtable.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { KeyHistory } from '../history.ts'
 import { homesOf, recordAt } from '../holdings.ts'
