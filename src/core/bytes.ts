@@ -39,6 +39,17 @@ export function whole(bytes: Uint8Array | Split): Uint8Array {
   return bytes instanceof Split ? Buffer.concat([bytes.head, bytes.tail]) : bytes
 }
 
+/** Of what may change, or is among much else, as it is now; a tail is neither. */
+export function kept(bytes: Buffer | Split): Buffer | Split {
+  return bytes instanceof Split ? new Split(Buffer.from(bytes.head), bytes.tail) : Buffer.from(bytes)
+}
+
+/** Whether both are the same and lie alike. */
+export function areAlike(a: Buffer | Split, b: Buffer | Split): boolean {
+  if (a instanceof Split) return b instanceof Split && a.head.equals(b.head) && Buffer.compare(a.tail, b.tail) === 0
+  return !(b instanceof Split) && a.equals(b)
+}
+
 const SLAB_BYTES = 16 << 10
 /** Less than this is left over rather than begun in. */
 const SLAB_RESERVE = 128

@@ -23,7 +23,7 @@ export interface StoredHint extends HintAddress {
   readonly target: string
   readonly conflict: Conflict
   /** Encoded view (core/causality/view.ts). */
-  readonly view: Buffer
+  readonly view: Buffer | Split
   /** Another one after every change. */
   readonly revision: number
   readonly sinceMs: number

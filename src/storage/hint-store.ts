@@ -2,7 +2,8 @@
 // who delivers them and when is repair's business. Invariant: a hint leaves only by `remove` of its current revision or by `dropTarget`,
 // and the whole store stays within its budget of bytes; no hint grows by merging beyond what a frame carries.
 
-import { type Conflict, decodeView, encodeView, mergeViews, type View } from '../core/causality/view.ts'
+import { areAlike, kept } from '../core/bytes.ts'
+import { type Conflict, decodeView, mergeViews, splitView, type View } from '../core/causality/view.ts'
 import type { HintAddress, Lsn, StoredHint } from './entries.ts'
 
 export type { HintAddress } from './entries.ts'
@@ -102,9 +103,9 @@ export class HintStore {
     mergedBytesMax: number = MERGED_BYTES_MAX,
   ): { readonly held: true; readonly lsn: Lsn } | { readonly held: false } {
     const held = this.#queues.get(target)?.hints.get(addressKey(address))
-    const bytes = encodeView(held ? mergeViews(decodeView(held.view), view, conflict) : view)
+    const bytes = splitView(held ? mergeViews(decodeView(held.view), view, conflict) : view)
     // Its revision is the change that wrote it: whoever waits for that waits for these very bytes.
-    if (held && held.conflict === conflict && held.view.equals(bytes)) return { held: true, lsn: held.revision }
+    if (held && held.conflict === conflict && areAlike(held.view, bytes)) return { held: true, lsn: held.revision }
     if (held && bytes.length > mergedBytesMax && bytes.length > held.view.length) return { held: false }
     const log = this.#attached()
     const hint: StoredHint = {
@@ -113,7 +114,7 @@ export class HintStore {
       bucket: address.bucket,
       key: address.key,
       conflict,
-      view: Buffer.from(bytes),
+      view: kept(bytes),
       revision: log.nextLsn,
       sinceMs: held?.sinceMs ?? Math.max(0, Math.floor(this.#now())),
       order: held?.order ?? this.#order + 1,

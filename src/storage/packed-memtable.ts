@@ -2,7 +2,7 @@
 // partition; no object for an entry. Knows bytes and where they belong, nothing of their meaning or of disks.
 // Invariant: every live item has one index entry, which names it; a scan is in (hash, key, bucket) order whatever happens between its steps.
 
-import { Split } from '../core/bytes.ts'
+import { kept, Split } from '../core/bytes.ts'
 import { type KeyHash, keyHash, keyHashOfBytes } from '../core/ring/key-hash.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import { Arena, type Ref } from './arena.ts'
@@ -135,9 +135,7 @@ export class PackedMemtable implements Memtable {
   get(partition: PartitionId, bucket: string, key: string): MemtableEntry | undefined {
     const entry = this.peek(partition, bucket, key)
     if (entry === undefined) return undefined
-    const { bytes } = entry
-    const copy = bytes instanceof Split ? new Split(Buffer.from(bytes.head), bytes.tail) : Buffer.from(bytes)
-    return new Entry(bucket, key, entry.hash, copy, entry.lsn)
+    return new Entry(bucket, key, entry.hash, kept(entry.bytes), entry.lsn)
   }
 
   peek(partition: PartitionId, bucket: string, key: string): MemtableEntry | undefined {
@@ -252,13 +250,22 @@ export class PackedMemtable implements Memtable {
     if (lsn > this.#lastLsn) this.#lastLsn = lsn
     // What has the same size takes the place of the old one.
     // Of another record, as it lies in the arena, it would change.
-    const kept = tail === null ? -1 : this.#tails.add(tail, !this.#arena.isOwn(tail.buffer))
-    const ref = bytes === bytesBefore ? before : this.#allocate(bytes, kept)
+    const tailNumber = tail === null ? -1 : this.#tails.add(tail, !this.#arena.isOwn(tail.buffer))
+    const ref = bytes === bytesBefore ? before : this.#allocate(bytes, tailNumber)
     const buffer = this.#arena.bufferOf(ref)
-    const keyAt = writeHead(buffer, this.#arena.offsetOf(ref), lsn, partition, number, keyBytes, head.length, kept >= 0)
+    const keyAt = writeHead(
+      buffer,
+      this.#arena.offsetOf(ref),
+      lsn,
+      partition,
+      number,
+      keyBytes,
+      head.length,
+      tailNumber >= 0,
+    )
     const recordAt = writeKey(buffer, keyAt, key)
     buffer.set(head, recordAt)
-    if (kept >= 0) writeU32(buffer, recordAt + head.length, kept)
+    if (tailNumber >= 0) writeU32(buffer, recordAt + head.length, tailNumber)
     const grown = bytes - bytesBefore + (tail?.length ?? 0) - (tailBefore < 0 ? 0 : this.#letGo(tailBefore))
     if (ref !== before && before === NO_REF) this.#insert(ref)
     else if (ref !== before) (this.#page as IndexPage).setRef(this.#slot, ref)

@@ -1,7 +1,7 @@
 // What a storage holds in memory: records, partition clocks, catalog, hints. One way to apply a change, live and in recovery.
 // Knows nothing of logs or disks. Invariant: equal sequences of changes give equal states, and a change applied twice in a row is one.
 
-import { MalformedBytes, type Split, TAIL_BYTES_MIN } from '../core/bytes.ts'
+import { kept, MalformedBytes, type Split, TAIL_BYTES_MIN } from '../core/bytes.ts'
 import { type Dot, LIFE_BYTES } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { decodeRecord, splitRecord } from '../core/causality/record.ts'
@@ -108,7 +108,7 @@ export class StorageState implements EntryTarget {
       case 'catalog':
         return this.setCatalog(entry.name, entry.bytes && Buffer.from(entry.bytes))
       case 'hint':
-        return this.hints.restore({ ...entry.hint, view: Buffer.from(entry.hint.view) })
+        return this.hints.restore({ ...entry.hint, view: kept(entry.hint.view) })
       case 'hint-removed':
         return this.hints.restoreRemoval(entry.target, entry.address)
       case 'hints-dropped':
