@@ -31,6 +31,21 @@ export function hash64OfBytes(bytes: Uint8Array, seed = 0n): Hash64 {
   return { hi: halves.getUint32(0), lo: halves.getUint32(4) }
 }
 
+/** What the library hashes it copies first, to memory that never shrinks again. */
+const SLICE_BYTES = 64 << 10
+
+/** A hash of bytes however many they are: of slices, each with the hash of those before it as the seed. XXH64 itself of one slice. */
+export function hashOfLongBytes(bytes: Uint8Array, seed = 0n): Hash64 {
+  let chained = seed
+  let at = 0
+  do {
+    chained = h64Raw(bytes.subarray(at, at + SLICE_BYTES), chained)
+    at += SLICE_BYTES
+  } while (at < bytes.length)
+  halves.setBigUint64(0, chained)
+  return { hi: halves.getUint32(0), lo: halves.getUint32(4) }
+}
+
 /**
  * A hash of a list of texts in which every boundary counts: each text is hashed with the hash of those before it as
  * the seed, so ('ab', 'c') and ('a', 'bc') differ without an escape or a separator.
