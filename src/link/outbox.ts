@@ -1,6 +1,6 @@
 // What a link has said and not yet written: everything said within one turn of the event loop leaves in one write.
-// What is large leaves in parts, when nothing small waits. Knows nothing of frames' meaning. Invariant: frames leave whole, small ones in
-// order and large ones too, and none while the connection is full.
+// What is large leaves in parts, when nothing small waits, or much that is small has gone before. Knows nothing of frames' meaning.
+// Invariant: small frames leave whole and in order, large ones part by part and in order, and none while the connection is full.
 
 import type { Connection } from '../ports/transport.ts'
 import { encodeFrame } from '../protocol/codec.ts'
@@ -17,6 +17,9 @@ export const afterMicrotasks: Schedule = (flush) => void Promise.resolve().then(
 
 /** Frames are written one behind the other into pieces of this size; a larger frame has a piece of its own. */
 const PIECE_BYTES = 64 * 1024
+
+/** So many parts' worth of small frames may leave before a part that waits. */
+const PASSED_PARTS = 4
 
 /** A body that is too large for one piece: chunks that never change, and how much of the first has left. */
 interface Large {
@@ -37,6 +40,8 @@ export class Outbox {
   readonly #partBytes: number
   #large: Large[] = []
   #largeBytes = 0
+  /** Of small frames, since the last part. */
+  #passedBytes = 0
   #scheduled = false
   #full = false
 
@@ -67,6 +72,7 @@ export class Outbox {
       writer.at = start + PREFIX_BYTES
       const written = writeCommonFrame(writer, frame)
       const { tail } = writer
+      writer.tail = null
       const length = writer.at - start - PREFIX_BYTES + (tail?.length ?? 0)
       if (written && tail === null && length <= bytesMax && length <= this.#partBytes) {
         writer.bytes.writeUInt32LE(length, start)
@@ -104,8 +110,18 @@ export class Outbox {
 
   readonly flush = (): void => {
     this.#scheduled = false
+    if (!this.#full && this.#large.length > 0 && this.#passedBytes >= PASSED_PARTS * this.#partBytes) this.#sendPart()
     this.#flushSmall()
-    while (!this.#full && this.#large.length > 0) this.#sendPart(this.#large[0] as Large)
+    while (!this.#full && this.#large.length > 0) this.#sendPart()
+  }
+
+  /** Whatever waits is given to the connection, however full that is; what is said after it comes last. */
+  flushAll(): void {
+    while (this.#large.length > 0) this.#sendPart()
+    while (this.unwrittenBytes > 0) {
+      this.#full = false
+      this.#flushSmall()
+    }
   }
 
   #sayLarge(chunks: Uint8Array[], length: number): void {
@@ -114,7 +130,9 @@ export class Outbox {
     this.#flushSoon()
   }
 
-  #sendPart(large: Large): void {
+  #sendPart(): void {
+    const large = this.#large[0] as Large
+    this.#passedBytes = 0
     const prefix = Buffer.allocUnsafe(large.begun ? PREFIX_BYTES : 2 * PREFIX_BYTES)
     const part: Uint8Array[] = []
     let bytes = 0
@@ -139,11 +157,13 @@ export class Outbox {
     while (!this.#full && this.#pieces.length > 0) {
       const piece = this.#pieces.shift() as Buffer
       this.#pieceBytes -= piece.length
+      this.#passedBytes += piece.length
       this.#full = !this.#connection.write(piece)
     }
     if (this.#full || this.#writer.at === this.#from) return
     const rest = this.#writer.bytes.subarray(this.#from, this.#writer.at)
     this.#from = this.#writer.at
+    this.#passedBytes += rest.length
     this.#full = !this.#connection.write(rest)
   }
 

@@ -190,8 +190,10 @@ export class PeerLink {
   close(reason: GoodbyeFrame['reason'], detail: string): void {
     if (this.#stage === 'closed') return
     const frame: GoodbyeFrame = { type: 'goodbye', reason, detail: detail.slice(0, 256).toWellFormed() }
+    // What was answered goes before it: who hears a goodbye listens no more.
+    this.#outbox.flushAll()
     this.#say(frame)
-    this.#outbox.flush()
+    this.#outbox.flushAll()
     this.#end(reason, false)
   }
 

@@ -98,7 +98,12 @@ class SeedRun {
       memory: plan.memory,
       secrets: plan.secrets,
       healing: plan.healing,
-      limits: { hintBytesMax: plan.hintBytesMax, bytesMax: plan.bytesMax, siblingsMax: plan.siblingsMax },
+      limits: {
+        hintBytesMax: plan.hintBytesMax,
+        bytesMax: plan.bytesMax,
+        siblingsMax: plan.siblingsMax,
+        partBytes: plan.partBytes,
+      },
       clockOf,
       trace,
       logger: (host) => this.#logger(host, trace),

@@ -84,6 +84,8 @@ export interface SeedPlan {
   readonly ownLevels: boolean
   readonly sloppyAllowed: boolean
   readonly valueBytesMax: number
+  /** Larger messages leave in parts, and are then neither lost nor repeated nor overtaken alone. */
+  readonly partBytes: number
 }
 
 /** Seeds in which values are often large enough to stay where they came, and to leave in parts. */
@@ -129,6 +131,7 @@ export function planOf(seed: number): SeedPlan {
     siblingsMax: random.chance(0.15) ? 4 : 100,
     ownLevels: random.chance(0.5),
     sloppyAllowed,
+    partBytes: random.fork('parts').pick([1 << 10, 64 << 10]),
     valueBytesMax: random.fork('large').chance(LARGE_RATE) ? LARGE_BYTES : random.pick([60, 300, 3000]),
   }
 }

@@ -293,7 +293,11 @@ export class Log {
     this.#syncMsTotal += syncMs
     this.#syncMsMax = Math.max(this.#syncMsMax, syncMs)
     batch.waiters?.resolve()
-    if (bytes <= SPARE_BYTES_MAX) this.#spare = frame
+    if (bytes <= SPARE_BYTES_MAX) {
+      // What it refers to is let go now.
+      frame.restart(0)
+      this.#spare = frame
+    }
     this.#options.onSynced(bytes)
   }
 

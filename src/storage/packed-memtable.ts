@@ -34,7 +34,7 @@ import {
   type Usage,
 } from './memtable.ts'
 import { PartitionTable } from './partition-table.ts'
-import { Tails } from './tails.ts'
+import { keptTail, Tails } from './tails.ts'
 
 const NOTHING: Usage = { keys: 0, bytes: 0 }
 const NO_REF: Ref = 0
@@ -237,8 +237,28 @@ export class PackedMemtable implements Memtable {
     return slot
   }
 
-  /** The tail of a record that is split must not change any more. */
-  put(partition: PartitionId, bucket: string, key: KeyText, record: Uint8Array | Split, lsn: Lsn): void {
+  /**
+   * A tail outside of the memtable must not change any more; one of another record, as it lies in the arena, would change and is copied.
+   * Returns the record as it is kept: what else refers to it must refer to that.
+   */
+  put<R extends Uint8Array>(
+    partition: PartitionId,
+    bucket: string,
+    key: KeyText,
+    given: R | Split,
+    lsn: Lsn,
+  ): R | Split {
+    const record = given instanceof Split ? this.#constant(given) : given
+    this.#put(partition, bucket, key, record, lsn)
+    return record
+  }
+
+  #constant(record: Split): Split {
+    const tail = keptTail(record.tail, !this.#arena.isOwn(record.tail.buffer))
+    return tail === record.tail ? record : new Split(record.head, tail)
+  }
+
+  #put(partition: PartitionId, bucket: string, key: KeyText, record: Uint8Array | Split, lsn: Lsn): void {
     const before = this.#find(partition, bucket, key)
     const number = this.#buckets.numberOf(bucket)
     const keyBytes = bytesOfKey(key)
@@ -249,8 +269,7 @@ export class PackedMemtable implements Memtable {
     const tailBefore = before === NO_REF ? -1 : this.#head.tail
     if (lsn > this.#lastLsn) this.#lastLsn = lsn
     // What has the same size takes the place of the old one.
-    // Of another record, as it lies in the arena, it would change.
-    const tailNumber = tail === null ? -1 : this.#tails.add(tail, !this.#arena.isOwn(tail.buffer))
+    const tailNumber = tail === null ? -1 : this.#tails.add(tail)
     const ref = bytes === bytesBefore ? before : this.#allocate(bytes, tailNumber)
     const buffer = this.#arena.bufferOf(ref)
     const keyAt = writeHead(

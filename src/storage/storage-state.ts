@@ -1,7 +1,7 @@
 // What a storage holds in memory: records, partition clocks, catalog, hints. One way to apply a change, live and in recovery.
 // Knows nothing of logs or disks. Invariant: equal sequences of changes give equal states, and a change applied twice in a row is one.
 
-import { kept, MalformedBytes, type Split, TAIL_BYTES_MIN } from '../core/bytes.ts'
+import { kept as keptBytes, MalformedBytes, type Split, TAIL_BYTES_MIN } from '../core/bytes.ts'
 import { type Dot, LIFE_BYTES } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { decodeRecord, splitRecord } from '../core/causality/record.ts'
@@ -53,6 +53,7 @@ export class StorageState implements EntryTarget {
     return bytes
   }
 
+  /** Returns the record as it is kept. */
   putRecord(
     partition: PartitionId,
     bucket: string,
@@ -60,13 +61,14 @@ export class StorageState implements EntryTarget {
     record: Buffer | Split | null,
     received: readonly Dot[],
     lsn: Lsn,
-  ): void {
+  ): Buffer | Split | null {
     if (record === null) this.memtable.remove(partition, bucket, key)
-    else this.memtable.put(partition, bucket, key, record, lsn)
+    const kept = record && this.memtable.put(partition, bucket, key, record, lsn)
     if (received.length > 0) {
       const clock = this.clockOf(partition)
       for (const dot of received) clock.add(dot)
     }
+    return kept
   }
 
   joinClock(partition: PartitionId, clock: DotSet): void {
@@ -108,7 +110,7 @@ export class StorageState implements EntryTarget {
       case 'catalog':
         return this.setCatalog(entry.name, entry.bytes && Buffer.from(entry.bytes))
       case 'hint':
-        return this.hints.restore({ ...entry.hint, view: kept(entry.hint.view) })
+        return this.hints.restore({ ...entry.hint, view: keptBytes(entry.hint.view) })
       case 'hint-removed':
         return this.hints.restoreRemoval(entry.target, entry.address)
       case 'hints-dropped':

@@ -242,8 +242,9 @@ export class Storage {
     checkDots(received)
     const sink = this.#sink()
     // Memory first: it may have to be allocated, and what could not be is not in the log either.
-    this.#state.putRecord(partition, bucket, key, record, received, this.lastLsn + 1)
-    if (sink) encodeRecordEntry(sink, partition, bucket, key, record, received)
+    const kept = this.#state.putRecord(partition, bucket, key, record, received, this.lastLsn + 1)
+    // The log refers to what is large until it is written, and in memory that alone does not change.
+    if (sink) encodeRecordEntry(sink, partition, bucket, key, kept, received)
     return this.#added()
   }
 

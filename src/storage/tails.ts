@@ -25,9 +25,7 @@ export class Tails {
     return this.#tails[number] as Uint8Array
   }
 
-  /** Keeps it: as it is where that never changes and its buffer holds little else, a copy otherwise. */
-  add(tail: Uint8Array, isConstant: boolean): number {
-    const kept = isConstant && tail.buffer.byteLength <= tail.length + AROUND_BYTES_MAX ? tail : copied(tail)
+  add(kept: Uint8Array): number {
     const number = this.#free.pop() ?? this.#tails.length
     this.#tails[number] = kept
     this.#bytes += kept.length
@@ -44,7 +42,9 @@ export class Tails {
   }
 }
 
-function copied(tail: Uint8Array): Uint8Array {
+/** What may be kept for a tail: itself where it never changes and its buffer holds little else, a copy otherwise. */
+export function keptTail(tail: Uint8Array, isConstant: boolean): Uint8Array {
+  if (isConstant && tail.buffer.byteLength <= tail.length + AROUND_BYTES_MAX) return tail
   const copy = Buffer.allocUnsafeSlow(tail.length)
   copy.set(tail)
   return copy

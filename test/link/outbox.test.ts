@@ -127,6 +127,34 @@ function summary(frame: Frame): string {
   return `${frame.id} ${key} ${bytes.length} ${new Set(bytes).size} ${bytes[0]}`
 }
 
+test('what is small does not hold up what is large for ever', () => {
+  const connection = wire()
+  const outbox = new Outbox(connection, () => {}, 10_000)
+  outbox.say(asked(1, 100_000), 2 << 20)
+  connection.full = true
+  // More comes at each drain than the connection takes but for the parts.
+  for (let drains = 0; outbox.unwrittenBytes > 0; drains++) {
+    expect(drains).toBeLessThan(60)
+    for (let i = 0; i < 10; i++) outbox.say(asked(i + 2, 2000), 2 << 20)
+    outbox.drained()
+  }
+  expect(framesIn(connection.writes).some((frame) => frame.type === 'request' && frame.id === 1)).toBe(true)
+})
+
+test('what is said last comes last, also behind what is large and over a connection that is full', () => {
+  const connection = wire()
+  connection.full = true
+  const outbox = new Outbox(connection, () => {}, 10_000)
+  outbox.say(asked(1, 100_000), 2 << 20)
+  outbox.say(asked(2, 100), 2 << 20)
+  outbox.flush()
+  outbox.flushAll()
+  outbox.say({ type: 'goodbye', reason: 'closing', detail: '' }, 2 << 20)
+  outbox.flushAll()
+  expect(framesIn(connection.writes).map(({ type }) => type)).toEqual(['request', 'request', 'goodbye'])
+  expect(outbox.unwrittenBytes).toBe(0)
+})
+
 test('a frame that is too large is not said, and leaves no trace', () => {
   const connection = wire()
   const outbox = new Outbox(connection, () => {})

@@ -39,6 +39,7 @@ const PLAN: SeedPlan = {
   ownLevels: false,
   sloppyAllowed: true,
   valueBytesMax: 600,
+  partBytes: 1 << 10,
 }
 
 export class ClusterWorkload implements Workload {
