@@ -268,8 +268,8 @@ export class PackedMemtable implements Memtable {
     const bytesBefore = before === NO_REF ? 0 : this.#sizeOf(before)
     const tailBefore = before === NO_REF ? -1 : this.#head.tail
     if (lsn > this.#lastLsn) this.#lastLsn = lsn
-    // What has the same size takes the place of the old one.
     const tailNumber = tail === null ? -1 : this.#tails.add(tail)
+    // What has the same size takes the place of the old one.
     const ref = bytes === bytesBefore ? before : this.#allocate(bytes, tailNumber)
     const buffer = this.#arena.bufferOf(ref)
     const keyAt = writeHead(
