@@ -2,26 +2,36 @@
 // anyway. On proof, never after a time alone. Works through one partition at a time, in short turns.
 // Invariant: nothing leaves before every home, by its current storage and complete, has reported a clock that covers it.
 
+import type { DotSet } from '../core/causality/dot-set.ts'
 import { encodeDotSet } from '../core/causality/dot-set-bytes.ts'
 import { expiryOf } from '../core/causality/steady-record.ts'
 import type { HybridClock } from '../core/causality/hybrid-clock.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { IDEMPOTENCY_WINDOW_MS } from '../core/causality/view.ts'
 import type { Directory } from '../core/membership/directory.ts'
+import { LEAVES } from '../core/merkle/merkle-tree.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
+import type { DueLeaves } from '../replica/due-leaves.ts'
 import type { RepairParts } from './exchange-service.ts'
-import { treeMade, Turns, WORK } from './turns.ts'
+import { Turns, WORK } from './turns.ts'
 
 export interface CollectionParts extends RepairParts {
   readonly hybrid: HybridClock
   readonly clockBoundMs: number
 }
 
+/** What one pass goes by in one partition. */
+interface Sifting {
+  readonly due: DueLeaves
+  /** What every home has. */
+  readonly stable: DotSet
+  readonly spentBeforeMs: number
+  readonly forgetTagsBeforeMs: number
+}
+
 export class Collection {
   readonly #parts: CollectionParts
   #collected = 0
-  /** Partitions that a whole pass found in order, in the state that they were then. */
-  readonly #settled = new Map<PartitionId, { readonly state: string; readonly againAtMs: number }>()
 
   constructor(parts: CollectionParts) {
     this.#parts = parts
@@ -43,45 +53,57 @@ export class Collection {
     }
   }
 
+  /** Leaf by leaf: where nothing has changed, no deadline passed and no news come since the last pass, nothing is looked at. */
   async #partition(partition: PartitionId, directory: Directory, turns: Turns, signal: AbortSignal): Promise<void> {
     const { replica, reported, storage, indexes, clock, hybrid, clockBoundMs } = this.#parts
     if (replica.isFilling(partition) || storage.memtable.count(partition) === 0) return
-    await treeMade(indexes, partition, turns)
+    const nowMs = msFromHybrid(hybrid.read(clock.now()))
+    const spentBeforeMs = nowMs - 2 * clockBoundMs
+    const due = indexes.dueLeaves(partition)
+    if (due.isIdle(spentBeforeMs)) return
     const own = await replica.syncedClock(partition)
     const stable = reported.stable(partition, directory, own)
     if (stable === null) return
-    const nowMs = msFromHybrid(hybrid.read(clock.now()))
-    const spentBeforeMs = nowMs - 2 * clockBoundMs
-    const state = `${indexes.tree(partition).rootHex} ${encodeDotSet(stable).toString('latin1')}`
-    const settled = this.#settled.get(partition)
-    if (settled?.state === state && settled.againAtMs >= spentBeforeMs) return
-    let isSettled = true
-    let againAtMs = Infinity
+    const news = encodeDotSet(stable).toString('latin1')
+    const sifting = { due, stable, spentBeforeMs, forgetTagsBeforeMs: nowMs - IDEMPOTENCY_WINDOW_MS }
+    for (let leaf = 0; leaf < LEAVES; leaf++) {
+      if (!due.isDue(leaf, spentBeforeMs, news)) continue
+      due.begin(leaf)
+      for (const work of this.#leaf(partition, leaf, sifting)) {
+        if (!turns.isOver(work)) continue
+        await turns.next(signal)
+        if (!this.#isOutdated(partition, directory, signal)) continue
+        due.note(leaf, -Infinity)
+        return
+      }
+    }
+    due.heard(news)
+  }
+
+  /** Tends what is to be tended in one leaf, and notes what is left to do. Gives the work done whenever a pause may be made. */
+  *#leaf(partition: PartitionId, leaf: number, sifting: Sifting): IterableIterator<number> {
+    const { replica, storage, indexes } = this.#parts
+    const { due, stable, spentBeforeMs, forgetTagsBeforeMs } = sifting
+    let passedOver = 0
     // What is neither a deletion nor due, and says no more than the clock does, is passed over without a closer look.
     const needsTending = (buffer: Buffer, at: number): boolean => {
       const expiresAtMs = expiryOf(buffer, at)
       if (expiresAtMs < spentBeforeMs) return true
-      againAtMs = Math.min(againAtMs, expiresAtMs)
+      due.note(leaf, expiresAtMs)
+      passedOver++
       return false
     }
-    for (const entry of storage.memtable.sift(partition, needsTending)) {
-      if (entry === null) {
-        if (!turns.isOver(WORK.sifted)) continue
-        await turns.next(signal)
-        if (this.#isOutdated(partition, directory, signal)) return
-        continue
+    for (const entry of storage.memtable.sift(partition, indexes.rangeOf(partition, leaf), needsTending)) {
+      if (entry !== null) {
+        const tended = replica.tend(entry, partition, stable, spentBeforeMs, forgetTagsBeforeMs)
+        this.#collected += tended.collected
+        if (tended.isWaiting) due.waits(leaf)
+        due.note(leaf, tended.againAtMs)
       }
-      const tended = replica.tend(entry, partition, stable, spentBeforeMs, nowMs - IDEMPOTENCY_WINDOW_MS)
-      this.#collected += tended.collected
-      isSettled &&= tended.isSettled
-      againAtMs = Math.min(againAtMs, tended.againAtMs)
-      if (!turns.isOver(WORK.tended)) continue
-      await turns.next(signal)
-      if (this.#isOutdated(partition, directory, signal)) return
+      yield (entry === null ? 0 : WORK.tended) + passedOver * WORK.passedOver
+      passedOver = 0
     }
-    // What this pass itself took away has changed the root: the next one looks once more, finds nothing, and settles.
-    if (isSettled) this.#settled.set(partition, { state, againAtMs })
-    else this.#settled.delete(partition)
+    yield passedOver * WORK.passedOver
   }
 
   /** What was proof before a pause is none now. */

@@ -6,7 +6,7 @@ import { type Clock, sleep } from '../ports/clock.ts'
 import type { PartitionIndexes } from '../replica/partition-index.ts'
 
 /** Rough costs in units of some five microseconds. */
-export const WORK = { record: 1, sifted: 8, tended: 3, merged: 6, partition: 6 }
+export const WORK = { record: 1, passedOver: 0.05, tended: 3, merged: 6, partition: 6 }
 
 const TURN = 256
 

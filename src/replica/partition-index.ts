@@ -1,13 +1,14 @@
-// What one node derives from its records of one (partition, n): the Merkle tree over (key, dots of S), kept up with every change.
-// Nothing here is durable: it is made from the memtable when first asked for. Invariant: the tree always equals one made anew; while it
-// is being made, what lies before the place that was reached is in it, and nothing else.
+// What one node derives from its records of one (partition, n): the Merkle tree over (key, dots of S), and which of its leaves are due to
+// be looked through, both kept up with every change. Nothing here is durable: it is made when first asked for. Invariant: the tree always
+// equals one made anew; while it is being made, what lies before the place that was reached is in it, and nothing else.
 
 import { decodeRecord, type KeyRecord } from '../core/causality/record.ts'
 import { keyDigest } from '../core/merkle/key-digest.ts'
 import { LEAVES, MerkleTree } from '../core/merkle/merkle-tree.ts'
-import { type KeyHash, leafOfHash } from '../core/ring/key-hash.ts'
-import type { PartitionId } from '../core/ring/partition.ts'
+import { type HashRange, type KeyHash, leafOfHash, rangeOfLeaf } from '../core/ring/key-hash.ts'
+import { type PartitionId, partitionOf } from '../core/ring/partition.ts'
 import { comparePositions, type Memtable, type MemtableEntry, type ScanPosition } from '../storage/memtable.ts'
+import { DueLeaves } from './due-leaves.ts'
 
 type Digest = ReturnType<typeof keyDigest>
 
@@ -30,6 +31,7 @@ export class PartitionIndexes {
   readonly #partitions: () => number
   readonly #trees = new Map<PartitionId, MerkleTree>()
   readonly #making = new Map<PartitionId, Making>()
+  readonly #due = new Map<PartitionId, DueLeaves>()
 
   constructor(memtable: Memtable, partitions: () => number) {
     this.#memtable = memtable
@@ -41,10 +43,22 @@ export class PartitionIndexes {
     return leafOfHash(hash, this.#partitions(), LEAVES)
   }
 
-  /** Notes that a key's record changed; free while nobody has asked for the tree. */
-  update(partition: PartitionId, at: ScanPosition, before: KeyRecord, after: KeyRecord | null): void {
+  /** Where the records of a leaf lie. */
+  rangeOf(partition: PartitionId, leaf: number): HashRange {
+    return rangeOfLeaf(partitionOf(partition), leaf, this.#partitions(), LEAVES)
+  }
+
+  /** Notes that a key's record changed, and when the new one is to be looked at; free while nobody has asked for tree and leaves. */
+  update(partition: PartitionId, at: ScanPosition, before: KeyRecord, after: KeyRecord | null, dueAtMs: number): void {
     const tree = this.#trees.get(partition) ?? this.#treeThatReached(partition, at)
     if (tree) tree.update(this.leafOf(at.hash), digestOf(at.hash, before), digestOf(at.hash, after))
+    this.#due.get(partition)?.note(this.leafOf(at.hash), dueAtMs)
+  }
+
+  dueLeaves(partition: PartitionId): DueLeaves {
+    let due = this.#due.get(partition)
+    if (due === undefined) this.#due.set(partition, (due = new DueLeaves()))
+    return due
   }
 
   #treeThatReached(partition: PartitionId, at: ScanPosition): MerkleTree | undefined {
@@ -85,5 +99,6 @@ export class PartitionIndexes {
   forget(partition: PartitionId): void {
     this.#trees.delete(partition)
     this.#making.delete(partition)
+    this.#due.delete(partition)
   }
 }

@@ -2,6 +2,7 @@
 // It never mints a dot, never talks to peers, and does not know who asks. Invariants: a change is one log entry (record and clock
 // together); nothing is acknowledged or told before the bytes that it rests on are as durable as its bucket promises.
 
+import { Split } from '../core/bytes.ts'
 import { type Dot, sameDot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { type HybridClock, msFromHybrid } from '../core/causality/hybrid-clock.ts'
@@ -19,6 +20,7 @@ import {
   unstrip,
   viewOf,
 } from '../core/causality/record.ts'
+import { expiryOf } from '../core/causality/steady-record.ts'
 import { isLive, type Version } from '../core/causality/version.ts'
 import { areTwins, type Conflict, IDEMPOTENCY_WINDOW_MS, type View, withoutTwins } from '../core/causality/view.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
@@ -74,8 +76,8 @@ export interface Look {
 export interface Tended {
   /** Versions taken away. */
   readonly collected: number
-  /** Nothing is left to do before the record or what is stable changes, or before `againAtMs`. */
-  readonly isSettled: boolean
+  /** Something is left to do as soon as more is stable. */
+  readonly isWaiting: boolean
   /** When there is more to do, to be compared with `spentBeforeMs`: a deadline, the end of a dead tag's window; or Infinity. */
   readonly againAtMs: number
 }
@@ -258,18 +260,19 @@ export class Replica {
     const clock = this.#storage.clockOf(partition)
     const isSpent = (v: Version): boolean =>
       v.content === null || (v.deadlineMs !== null && v.deadlineMs < spentBeforeMs)
-    const collected = collect(record, clock, stable, isSpent)
-    const next = collected && strip(collected, clock, stable, forgetTagsBeforeMs)
+    const kept = collect(record, clock, stable, isSpent)
+    const next = kept && strip(kept, clock, stable, forgetTagsBeforeMs)
     if (next !== record) this.#put({ partition, bucket: entry.bucket, key: entry.key }, entry, record, next, [])
-    return {
-      collected: record.versions.length - (next?.versions.length ?? 0),
-      isSettled: next === null || (next.span === null && next.past.isEmpty && !next.versions.some(isSpent)),
-      againAtMs: Math.min(
-        ...(next?.versions.map((v) => v.deadlineMs ?? Infinity) ?? []),
-        // On the same scale: when it is past, the tag's window is over.
-        ...(next?.deadTags.map(({ stamp }) => msFromHybrid(stamp) + spentBeforeMs - forgetTagsBeforeMs) ?? []),
-      ),
-    }
+    const collected = record.versions.length - (next?.versions.length ?? 0)
+    if (next === null) return { collected, isWaiting: false, againAtMs: Infinity }
+    const times = [
+      ...next.versions.map((v) => v.deadlineMs ?? Infinity),
+      // On the same scale: when it is past, the tag's window is over.
+      ...next.deadTags.map(({ stamp }) => msFromHybrid(stamp) + spentBeforeMs - forgetTagsBeforeMs),
+    ]
+    const ahead = times.filter((timeMs) => timeMs >= spentBeforeMs)
+    const isClean = next.span === null && next.past.isEmpty && !next.versions.some(isSpent)
+    return { collected, isWaiting: !isClean || ahead.length < times.length, againAtMs: Math.min(...ahead) }
   }
 
   /**
@@ -312,10 +315,12 @@ export class Replica {
     after: KeyRecord | null,
     received: readonly Dot[],
   ): Lsn {
-    const lsn = this.#storage.putRecord(name.partition, name.bucket, name.key, after && splitRecord(after), received)
+    const bytes = after && splitRecord(after)
+    const dueAtMs = bytes === null ? Infinity : expiryOf(bytes instanceof Split ? bytes.head : bytes, 0)
+    const lsn = this.#storage.putRecord(name.partition, name.bucket, name.key, bytes, received)
     const at = entry ?? this.#entry(name)
     invariant(at !== undefined || after === null, 'what was stored is there')
-    if (at) this.#indexes.update(name.partition, at, before, after)
+    if (at) this.#indexes.update(name.partition, at, before, after, dueAtMs)
     this.#checkHome(name.partition, after)
     return lsn
   }

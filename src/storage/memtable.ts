@@ -4,7 +4,7 @@
 import type { Split } from '../core/bytes.ts'
 import { compareHash64 } from '../core/hash64.ts'
 import { compareText } from '../core/membership/identity.ts'
-import { type KeyHash, keyHash } from '../core/ring/key-hash.ts'
+import { type HashRange, type KeyHash, keyHash } from '../core/ring/key-hash.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import type { Lsn } from './entries.ts'
 
@@ -51,10 +51,10 @@ export interface Memtable {
    */
   scan(partition: PartitionId, after: ScanPosition | null): IterableIterator<MemtableEntry>
   /**
-   * The same, of those records alone that `isWanted` names by their bytes in `buffer`, since an entry costs ten times that look. Null
-   * after every `SIFTED` records that were passed over: time to let others have a turn.
+   * The same, of those records in a range alone that `isWanted` names by their bytes in `buffer`, since an entry costs ten times that
+   * look. Null after every `SIFTED` records that were passed over: time to let others have a turn.
    */
-  sift(partition: PartitionId, isWanted: RecordTest): IterableIterator<MemtableEntry | null>
+  sift(partition: PartitionId, range: HashRange, isWanted: RecordTest): IterableIterator<MemtableEntry | null>
 }
 
 /** The record is `bytes` long, but for its tail, and begins at `at`. */

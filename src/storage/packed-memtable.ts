@@ -3,7 +3,7 @@
 // Invariant: every live item has one index entry, which names it; a scan is in (hash, key, bucket) order whatever happens between its steps.
 
 import { kept, Split } from '../core/bytes.ts'
-import { type KeyHash, keyHash, keyHashOfBytes } from '../core/ring/key-hash.ts'
+import { type HashRange, type KeyHash, keyHash, keyHashOfBytes } from '../core/ring/key-hash.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import { Arena, type Ref } from './arena.ts'
 import { BucketTable } from './bucket-table.ts'
@@ -38,6 +38,7 @@ import { keptTail, Tails } from './tails.ts'
 
 const NOTHING: Usage = { keys: 0, bytes: 0 }
 const NO_REF: Ref = 0
+const EVERYTHING: HashRange = { from: 0, to: 0xffff_ffff }
 
 export class PackedMemtable implements Memtable {
   readonly #tables = new Map<PartitionId, PartitionTable>()
@@ -173,16 +174,17 @@ export class PackedMemtable implements Memtable {
   }
 
   scan(partition: PartitionId, after: ScanPosition | null): IterableIterator<MemtableEntry> {
-    return this.#walk(partition, after, null) as IterableIterator<MemtableEntry>
+    return this.#walk(partition, after, EVERYTHING, null) as IterableIterator<MemtableEntry>
   }
 
-  sift(partition: PartitionId, isWanted: RecordTest): IterableIterator<MemtableEntry | null> {
-    return this.#walk(partition, null, isWanted)
+  sift(partition: PartitionId, range: HashRange, isWanted: RecordTest): IterableIterator<MemtableEntry | null> {
+    return this.#walk(partition, null, range, isWanted)
   }
 
   *#walk(
     partition: PartitionId,
     after: ScanPosition | null,
+    { from, to }: HashRange,
     isWanted: RecordTest | null,
   ): IterableIterator<MemtableEntry | null> {
     let passed = 0
@@ -195,8 +197,9 @@ export class PackedMemtable implements Memtable {
       if (table === undefined) return
       if (moves === this.#moves) slot++
       else {
-        number = position === null ? 0 : table.numberOf(position.hash.hi)
-        slot = position === null ? 0 : this.#firstBehind(table.pages[number] as IndexPage, position)
+        number = table.numberOf(position?.hash.hi ?? from)
+        const page = table.pages[number] as IndexPage
+        slot = position === null ? page.seek(from) : this.#firstBehind(page, position)
         moves = this.#moves
       }
       let page = table.pages[number] as IndexPage
@@ -206,6 +209,7 @@ export class PackedMemtable implements Memtable {
         page = following
         slot = 0
       }
+      if (page.hash(slot) > to) return
       const ref = page.ref(slot)
       if (isWanted !== null && !this.#isWanted(ref, isWanted) && ++passed < SIFTED) continue
       const entry = this.#entryAt(ref)

@@ -35,7 +35,7 @@ test('a tree that is made in steps, while records come, change and go, is the on
         if (record) memtable.put(PARTITION, 'b', name, encodeRecord(record), 1)
         else memtable.remove(PARTITION, 'b', name)
         const at = { hash: keyHash('b', name), key: name, bucket: 'b' }
-        indexes.update(PARTITION, at, held.get(name) ?? EMPTY_RECORD, record)
+        indexes.update(PARTITION, at, held.get(name) ?? EMPTY_RECORD, record, Infinity)
         if (record) held.set(name, record)
         else held.delete(name)
       }

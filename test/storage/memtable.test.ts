@@ -80,6 +80,22 @@ describe('memtable', () => {
     )
   })
 
+  it('sifts what lies in a range and is wanted, like a filter over everything', () => {
+    const word = fc.integer({ min: 0, max: 0xffff_ffff })
+    fc.assert(
+      fc.property(fc.array(CHANGE, { maxLength: 60 }), word, word, fc.nat(20), (changes, one, other, least) => {
+        const table = new PackedMemtable()
+        for (const change of changes) apply(table, new Map(), { ...change, size: change.size ?? 0 })
+        const range = { from: Math.min(one, other), to: Math.max(one, other) }
+        const sifted = [...table.sift(1, range, (_buffer, _at, bytes) => bytes >= least)]
+        const wanted = [...table.scan(1, null)].filter(
+          ({ hash, bytes }) => hash.hi >= range.from && hash.hi <= range.to && bytes.length >= least,
+        )
+        expect(sifted.map((entry) => entry && shown(entry))).toEqual(wanted.map(shown))
+      }),
+    )
+  })
+
   it('goes on with a scan while keys come and go: stable keys exactly once, in order, with their present bytes', () => {
     fc.assert(
       fc.property(fc.array(fc.array(CHANGE, { maxLength: 4 }), { maxLength: 40 }), (steps) => {

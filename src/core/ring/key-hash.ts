@@ -54,6 +54,19 @@ export function leafOfHash(hash: KeyHash, partitions: number, leaves: number): n
   return topBits((hash.hi << log2(partitions)) >>> 0, log2(leaves))
 }
 
+/** A stretch of the hash range by the upper words of its hashes, both ends included. */
+export interface HashRange {
+  readonly from: number
+  readonly to: number
+}
+
+/** The hashes of one leaf of a partition: those for which `partitionOfHash` and `leafOfHash` say so. */
+export function rangeOfLeaf(partition: number, leaf: number, partitions: number, leaves: number): HashRange {
+  const width = 2 ** (32 - log2(partitions) - log2(leaves))
+  const from = (partition * leaves + leaf) * width
+  return { from, to: from + width - 1 }
+}
+
 function isPowerOfTwo(value: number): boolean {
   return (value & (value - 1)) === 0
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compareHash64, hash64, hash64FromHex, hexOf } from '../../../src/core/hash64.ts'
-import { isPartitionCount, keyHash, keyedHash, leafOfHash, partitionOfHash } from '../../../src/core/ring/key-hash.ts'
+import { isPartitionCount, keyHash, keyedHash, leafOfHash, partitionOfHash, rangeOfLeaf } from '../../../src/core/ring/key-hash.ts'
 
 const numberOf = (hash: { hi: number; lo: number }): bigint => (BigInt(hash.hi) << 32n) | BigInt(hash.lo)
 
@@ -46,7 +46,10 @@ describe('the hash of a key', () => {
       fc.property(word, word, power, power, (hi, lo, q, l) => {
         const number = numberOf({ hi, lo })
         expect(partitionOfHash({ hi, lo }, 2 ** q)).toBe(Number(number >> BigInt(64 - q)))
-        expect(leafOfHash({ hi, lo }, 2 ** q, 2 ** l)).toBe(Number((number >> BigInt(64 - q - l)) % BigInt(2 ** l)))
+        const leaf = leafOfHash({ hi, lo }, 2 ** q, 2 ** l)
+        expect(leaf).toBe(Number((number >> BigInt(64 - q - l)) % BigInt(2 ** l)))
+        const { from, to } = rangeOfLeaf(partitionOfHash({ hi, lo }, 2 ** q), leaf, 2 ** q, 2 ** l)
+        expect([from <= hi && hi <= to, to - from + 1]).toEqual([true, 2 ** (32 - q - l)])
       }),
     )
   })
