@@ -16,7 +16,7 @@ import {
   type Operation,
   VALUE_BYTES,
 } from './quorum/measure.ts'
-import { Load, type Servers, startBare, startCluster, together } from './quorum/processes.ts'
+import { Load, type Servers, startBare, startCluster, startEmpty, together } from './quorum/processes.ts'
 
 const { values: flags } = readArguments(
   {
@@ -33,16 +33,18 @@ const { values: flags } = readArguments(
       only: { type: 'string', default: 'get,put' },
       'no-latency': { type: 'boolean', default: false },
       'no-ratio': { type: 'boolean', default: false },
+      /** Also a store of the same shape with nothing in it. */
+      empty: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       /** A directory for the nodes' CPU profiles. */
       profile: { type: 'string' },
     },
   },
   `npm run bench -- quorum [--rounds N] [--seconds N] [--warm-up N] [--nodes 3,5] [--storage memory,durable] [--only get,put]
-  [--no-latency] [--no-ratio] [--json] [--profile DIRECTORY]`,
+  [--empty] [--no-latency] [--no-ratio] [--json] [--profile DIRECTORY]`,
 )
 
-const TARGETS: Readonly<Record<string, number>> = { 'get memory': 0.4, 'put memory': 0.4, 'put durable': 0.3 }
+const TARGETS: Readonly<Record<string, number>> = { 'get memory': 0.4, 'put memory': 0.4, 'put durable': 0.4 }
 const P99_TARGET_MS = 10
 const LEVELS = ['one', 'quorum', 'all']
 
@@ -96,7 +98,8 @@ async function measure(nodes: number, storage: string): Promise<Measured> {
   const answers = await answersOf(cluster)
   const bareOnes = (count: number): Promise<Servers> =>
     started(Promise.all(Array.from({ length: count }, () => startBare(VALUE_BYTES, answers))).then(together))
-  const bare = { one: await bareOnes(1), many: await bareOnes(nodes) }
+  const empty = flags.empty ? await started(startEmpty(nodes, storage === 'durable', answers)) : null
+  const bare = { one: await bareOnes(1), many: await bareOnes(nodes), empty }
   const comparisons = flags['no-ratio']
     ? []
     : await compare(load, bare, cluster, operations, { rounds, seconds, warmUp }, (operation, bareRate, rate) =>
@@ -117,7 +120,7 @@ async function measure(nodes: number, storage: string): Promise<Measured> {
       }
     }
   }
-  const done = [load, cluster, bare.one, bare.many]
+  const done = [load, cluster, bare.one, bare.many, ...(empty ? [empty] : [])]
   for (const one of done) running.delete(one)
   await Promise.all(done.map((one) => one.stop()))
   return { nodes, storage, comparisons, latencies }
@@ -144,11 +147,23 @@ function report(measured: readonly Measured[]): void {
   ]
   if (measured.some(({ comparisons }) => comparisons.length > 0)) {
     const table = new Table({
-      head: ['nodes', 'storage', 'operation', 'ops/CPU-s', 'bare', 'ratio', 'least', 'target', 'to as many', 'ops/s'],
+      head: [
+        'nodes',
+        'storage',
+        'operation',
+        'ops/CPU-s',
+        'bare',
+        'ratio',
+        'least',
+        'target',
+        'to as many',
+        'empty store',
+        'ops/s',
+      ],
       style: { head: [], border: [] },
     })
     for (const { nodes, storage, comparisons } of measured) {
-      for (const { operation, quorate, bare, ratio, ratios, ratioToMany } of comparisons) {
+      for (const { operation, quorate, bare, ratio, ratios, ratioToMany, ratioOfEmpty } of comparisons) {
         const target = nodes === 3 ? TARGETS[`${operation} ${storage}`] : undefined
         table.push([
           ...[String(nodes), storage, operation, whole(quorate.perCpuSecond), whole(bare.perCpuSecond)],
@@ -157,7 +172,7 @@ function report(measured: readonly Measured[]): void {
             Math.min(...ratios).toFixed(3),
             target === undefined ? '' : verdict(target, ratio >= target),
           ],
-          ...[ratioToMany.toFixed(3), whole(quorate.perSecond)],
+          ...[ratioToMany.toFixed(3), ratioOfEmpty?.toFixed(3) ?? '', whole(quorate.perSecond)],
         ])
       }
     }

@@ -53,7 +53,7 @@ class CollectingHome {
   async put(
     number: number,
     text: string | null,
-    how: { isBlind?: boolean; ttlMs?: number; tag?: number } = {},
+    how: { isBlind?: boolean; ttlMs?: number | undefined; tag?: number | undefined } = {},
   ): Promise<void> {
     const key = keyIn(this.home.directory, number)
     const { view } = await this.home.replica.look(key, false)

@@ -27,12 +27,16 @@ export interface Comparison {
   readonly ratios: readonly number[]
   /** To as many processes of it as the cluster has, over which the connections are spread likewise. */
   readonly ratioToMany: number
+  /** That of the empty store to one process of the bare server; null: it was not measured. */
+  readonly ratioOfEmpty: number | null
 }
 
 /** The yardstick in one process, which has a core's caches for itself, and in as many as the cluster has, which share the cores as it does. */
 export interface Bare {
   readonly one: Servers
   readonly many: Servers
+  /** A store of the same shape with nothing in it: `empty-store.ts`. */
+  readonly empty: Servers | null
 }
 
 export interface Latency {
@@ -95,20 +99,23 @@ export async function compare(
     ...{ contexts: true, strict: true },
   })
   const comparisons: Comparison[] = []
+  if (bare.empty) await load.run(plan('put', bare.empty, 'each-key-once'))
   for (const operation of operations) {
-    for (const servers of [bare.one, bare.many, cluster])
+    for (const servers of [bare.one, bare.many, ...(bare.empty ? [bare.empty] : []), cluster])
       await load.run(plan(operation, servers, { operations: warmUp * servers.pids.length }))
   }
   const measured = operations.map((operation) => ({
     operation,
     one: [] as Rate[],
     many: [] as Rate[],
+    empty: [] as Rate[],
     own: [] as Rate[],
   }))
   for (let round = 0; round < rounds; round++) {
-    for (const { operation, one, many, own } of measured) {
+    for (const { operation, one, many, empty, own } of measured) {
       const rate = (servers: Servers): Promise<Rate> => rateOf(load, servers, plan(operation, servers, { seconds }))
       many.push(await rate(bare.many))
+      if (bare.empty) empty.push(await rate(bare.empty))
       const oneRate = await rate(bare.one)
       const ownRate = await rate(cluster)
       one.push(oneRate)
@@ -116,11 +123,12 @@ export async function compare(
       onRound(operation, oneRate, ownRate)
     }
   }
-  for (const { operation, one, many, own } of measured) {
+  for (const { operation, one, many, empty, own } of measured) {
     const ratios = ratiosOf(own, one)
     comparisons.push({
       ...{ operation, bare: medianRate(one), quorate: medianRate(own), ratios },
       ...{ ratio: median(ratios), ratioToMany: median(ratiosOf(own, many)) },
+      ratioOfEmpty: empty.length === 0 ? null : median(ratiosOf(empty, one)),
     })
   }
   return comparisons

@@ -80,6 +80,31 @@ export async function startBare(valueBytes: number, headers: BareAnswers): Promi
   return { ports: [port], pids: [child.pid ?? 0], stop: () => ended(child) }
 }
 
+/** As many processes of the empty store as the cluster has; `durable`: they append to files. */
+export async function startEmpty(nodes: number, durable: boolean, headers: BareAnswers): Promise<Servers> {
+  const folder = durable ? mkdtempSync(join(tmpdir(), 'quorate-bench-')) : ''
+  const script = join(import.meta.dirname, 'empty-store.ts')
+  const children = Array.from({ length: nodes }, () => fork(script, [folder, JSON.stringify(headers)]))
+  const told = (child: ChildProcess): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      child.once('message', resolve)
+      child.once('exit', () => reject(new Error('the empty store did not come up')))
+    })
+  // From our own processes.
+  const ports = (await Promise.all(children.map(told))) as (readonly [http: number, peer: number])[]
+  const ready = Promise.all(children.map(told))
+  children.forEach((child, own) => child.send(ports.filter((_, other) => other !== own).map(([, peer]) => peer)))
+  await ready
+  return {
+    ports: ports.map(([http]) => http),
+    pids: children.map(({ pid }) => pid ?? 0),
+    stop: async () => {
+      await Promise.all(children.map(ended))
+      if (durable) rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
 /** Several processes as one target. */
 export function together(servers: readonly Servers[]): Servers {
   return {

@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compareHash64, hash64, hash64FromHex, hexOf } from '../../../src/core/hash64.ts'
-import { isPartitionCount, keyHash, keyedHash, leafOfHash, partitionOfHash, rangeOfLeaf } from '../../../src/core/ring/key-hash.ts'
+import {
+  isPartitionCount,
+  keyHash,
+  keyedHash,
+  leafOfHash,
+  partitionOfHash,
+  rangeOfLeaf,
+} from '../../../src/core/ring/key-hash.ts'
 
 const numberOf = (hash: { hi: number; lo: number }): bigint => (BigInt(hash.hi) << 32n) | BigInt(hash.lo)
 
