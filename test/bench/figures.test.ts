@@ -1,7 +1,7 @@
 // Shows that the benchmarks' own arithmetic is right: nothing is judged better than it was.
 
 import { expect, test } from 'vitest'
-import { spanOf, unevenness, windowsOf } from '../../scripts/bench/overwrite/seconds.ts'
+import { atEvenSpeed, spanOf, unevenness, windowsOf } from '../../scripts/bench/overwrite/seconds.ts'
 import { delaysOf, lineThrough, median, percentileOf, windowOf } from '../../scripts/bench/parts/figures.ts'
 import { isAtRest, kibibytes } from '../../scripts/bench/parts/proc.ts'
 import { fateOf, versionAfterChurn } from '../../scripts/bench/parts/tasks.ts'
@@ -61,7 +61,9 @@ test('a process is at rest when it does little and its memory stays', () => {
 })
 
 test('windows of ten seconds, whole ones only', () => {
-  const second = (perSecond: number) => ({ perSecond, amplification: perSecond / 100, slowestMs: 5, slowestBareMs: 3 })
+  const second = (perSecond: number, workMs = 1) => ({
+    ...{ perSecond, amplification: perSecond / 100, slowestMs: 5, slowestBareMs: 3, workMs },
+  })
   const seconds = [
     ...Array.from({ length: 20 }, () => second(100)),
     ...Array.from({ length: 10 }, () => second(70)),
@@ -69,12 +71,20 @@ test('windows of ten seconds, whole ones only', () => {
   ]
   const windows = windowsOf(seconds)
   expect(windows.map((window) => window.perSecond)).toEqual([100, 100, 70])
-  expect(unevenness(windows).median).toBe(100)
-  expect(unevenness(windows).largest).toBeCloseTo(0.3)
+  const raw = unevenness(windows.map(({ perSecond }) => perSecond))
+  expect(raw.median).toBe(100)
+  expect(raw.largest).toBeCloseTo(0.3)
   expect(spanOf([second(100), second(300)])).toEqual({
     ...{ perSecond: 200, leastPerSecond: 100, greatestPerSecond: 300 },
-    ...{ amplification: 3, slowestMs: 5, slowestBareMs: 3 },
+    ...{ amplification: 3, slowestMs: 5, slowestBareMs: 3, workMs: 1 },
   })
+})
+
+test('what a slow machine took is given back, and nothing else', () => {
+  const window = (perSecond: number, workMs: number) => ({
+    ...spanOf([{ perSecond, amplification: 1, slowestMs: 5, slowestBareMs: 3, workMs }]),
+  })
+  expect(atEvenSpeed([window(100, 1), window(80, 1.25), window(120, 1), window(60, 1)])).toEqual([100, 100, 120, 60])
 })
 
 test('churn does to keys what it says', () => {

@@ -1,6 +1,10 @@
-// The control for stalls: appends as much as a batch of a log and makes it durable, again and again, on the same disk at the same time.
-// What this is held up by, the disk and the scheduler are. Tells its parent, once a second, how long the slowest took.
+// The controls, beside what is measured and at the same time. For stalls: appends as much as a batch of a log and makes it durable, again
+// and again, on the same disk; what this is held up by, the disk and the scheduler are. For the rate: a fixed piece of computing, now and
+// then; a core that is shared with others takes more of its own time for it. Tells its parent, once a second, how long the slowest append
+// took, and the median of the other.
 
+import { createHash } from 'node:crypto'
+import { median } from '../parts/figures.ts'
 import { closeSync, fdatasyncSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
 
 const BATCH = Buffer.alloc(16 << 10, 'b')
@@ -8,12 +12,30 @@ const FILE_BYTES_MAX = 64 << 20
 /** Between two, so that it takes little of the disk from what is measured. */
 const PAUSE_MS = 10
 const TELL_MS = 1000
+/** Takes a good half of a millisecond, so one core in a hundred. */
+const WORK = Buffer.alloc(256 << 10, 'w')
+const WORK_EACH = 5
 
 const [path = ''] = process.argv.slice(2)
 const file = openSync(path, 'w')
 let written = 0
 let slowestMs = 0
 let told = performance.now()
+let ticks = 0
+let workMs: number[] = []
+
+export interface Told {
+  readonly slowestMs: number
+  /** CPU time, so what a busy scheduler takes does not count. */
+  readonly workMs: number
+}
+
+function work(): void {
+  const before = process.cpuUsage()
+  createHash('sha256').update(WORK).digest()
+  const { user, system } = process.cpuUsage(before)
+  workMs.push((user + system) / 1000)
+}
 
 const tick = (): void => {
   const from = performance.now()
@@ -26,9 +48,12 @@ const tick = (): void => {
   written += BATCH.length
   const now = performance.now()
   slowestMs = Math.max(slowestMs, now - from)
+  if (ticks++ % WORK_EACH === 0) work()
   if (now - told >= TELL_MS) {
-    process.send?.(slowestMs)
+    const tell: Told = { slowestMs, workMs: median(workMs) }
+    process.send?.(tell)
     slowestMs = 0
+    workMs = []
     told = now
   }
   setTimeout(tick, PAUSE_MS)

@@ -9,6 +9,8 @@ export interface Second {
   readonly slowestMs: number
   /** Of the bare loop. */
   readonly slowestBareMs: number
+  /** CPU time of a fixed piece of computing meanwhile. */
+  readonly workMs: number
 }
 
 export interface Span {
@@ -18,6 +20,7 @@ export interface Span {
   readonly amplification: number
   readonly slowestMs: number
   readonly slowestBareMs: number
+  readonly workMs: number
 }
 
 export const WINDOW_SECONDS = 10
@@ -39,11 +42,23 @@ export function spanOf(seconds: readonly Second[]): Span {
     greatestPerSecond: Math.max(...rates),
     ...{ amplification: greatest('amplification'), slowestMs: greatest('slowestMs') },
     slowestBareMs: greatest('slowestBareMs'),
+    workMs: median(seconds.map((second) => second.workMs)),
   }
 }
 
-/** How far the window farthest from the median of all is away from it, as a part of that. */
-export function unevenness(windows: readonly Span[]): { readonly median: number; readonly largest: number } {
-  const middle = median(windows.map((window) => window.perSecond))
-  return { median: middle, largest: Math.max(...windows.map(({ perSecond }) => Math.abs(perSecond / middle - 1))) }
+export interface Unevenness {
+  readonly median: number
+  /** How far the window farthest from the median of all is away from it, as a part of that. */
+  readonly largest: number
+}
+
+export function unevenness(rates: readonly number[]): Unevenness {
+  const middle = median(rates)
+  return { median: middle, largest: Math.max(...rates.map((rate) => Math.abs(rate / middle - 1))) }
+}
+
+/** What the rates would have been, had the machine been as fast all the time as in the middle window. */
+export function atEvenSpeed(windows: readonly Span[]): number[] {
+  const usual = median(windows.map(({ workMs }) => workMs))
+  return windows.map(({ perSecond, workMs }) => (perSecond * workMs) / usual)
 }
