@@ -62,7 +62,7 @@ test('a process is at rest when it does little and its memory stays', () => {
 
 test('windows of ten seconds, whole ones only', () => {
   const second = (perSecond: number, workMs = 1) => ({
-    ...{ perSecond, amplification: perSecond / 100, slowestMs: 5, slowestBareMs: 3, workMs },
+    ...{ perSecond, amplification: perSecond / 100, slowestMs: 5, slowestBareMs: 3, bareMs: 1, workMs },
   })
   const seconds = [
     ...Array.from({ length: 20 }, () => second(100)),
@@ -76,13 +76,13 @@ test('windows of ten seconds, whole ones only', () => {
   expect(raw.largest).toBeCloseTo(0.3)
   expect(spanOf([second(100), second(300)])).toEqual({
     ...{ perSecond: 200, leastPerSecond: 100, greatestPerSecond: 300 },
-    ...{ amplification: 3, slowestMs: 5, slowestBareMs: 3, workMs: 1 },
+    ...{ amplification: 3, slowestMs: 5, slowestBareMs: 3, bareMs: 1, workMs: 1 },
   })
 })
 
 test('what a slow machine took is given back, and nothing else', () => {
   const window = (perSecond: number, workMs: number) => ({
-    ...spanOf([{ perSecond, amplification: 1, slowestMs: 5, slowestBareMs: 3, workMs }]),
+    ...spanOf([{ perSecond, amplification: 1, slowestMs: 5, slowestBareMs: 3, bareMs: 1, workMs }]),
   })
   expect(atEvenSpeed([window(100, 1), window(80, 1.25), window(120, 1), window(60, 1)])).toEqual([100, 100, 120, 60])
 })

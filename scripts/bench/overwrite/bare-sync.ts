@@ -1,7 +1,7 @@
 // The controls, beside what is measured and at the same time. For stalls: appends as much as a batch of a log and makes it durable, again
 // and again, on the same disk; what this is held up by, the disk and the scheduler are. For the rate: a fixed piece of computing, now and
 // then; a core that is shared with others takes more of its own time for it. Tells its parent, once a second, how long the slowest append
-// took, and the median of the other.
+// took, and the medians of both.
 
 import { createHash } from 'node:crypto'
 import { median } from '../parts/figures.ts'
@@ -23,9 +23,12 @@ let slowestMs = 0
 let told = performance.now()
 let ticks = 0
 let workMs: number[] = []
+let appendMs: number[] = []
 
 export interface Told {
   readonly slowestMs: number
+  /** Of an append, usually. */
+  readonly appendMs: number
   /** CPU time, so what a busy scheduler takes does not count. */
   readonly workMs: number
 }
@@ -48,12 +51,14 @@ const tick = (): void => {
   written += BATCH.length
   const now = performance.now()
   slowestMs = Math.max(slowestMs, now - from)
+  appendMs.push(now - from)
   if (ticks++ % WORK_EACH === 0) work()
   if (now - told >= TELL_MS) {
-    const tell: Told = { slowestMs, workMs: median(workMs) }
+    const tell: Told = { slowestMs, appendMs: median(appendMs), workMs: median(workMs) }
     process.send?.(tell)
     slowestMs = 0
     workMs = []
+    appendMs = []
     told = now
   }
   setTimeout(tick, PAUSE_MS)

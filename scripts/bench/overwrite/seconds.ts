@@ -9,6 +9,7 @@ export interface Second {
   readonly slowestMs: number
   /** Of the bare loop. */
   readonly slowestBareMs: number
+  readonly bareMs: number
   /** CPU time of a fixed piece of computing meanwhile. */
   readonly workMs: number
 }
@@ -20,6 +21,7 @@ export interface Span {
   readonly amplification: number
   readonly slowestMs: number
   readonly slowestBareMs: number
+  readonly bareMs: number
   readonly workMs: number
 }
 
@@ -42,6 +44,7 @@ export function spanOf(seconds: readonly Second[]): Span {
     greatestPerSecond: Math.max(...rates),
     ...{ amplification: greatest('amplification'), slowestMs: greatest('slowestMs') },
     slowestBareMs: greatest('slowestBareMs'),
+    bareMs: median(seconds.map((second) => second.bareMs)),
     workMs: median(seconds.map((second) => second.workMs)),
   }
 }
