@@ -1,24 +1,36 @@
 // `npm run simulate -- --seeds 1..300`: runs seeds in worker processes, says what was done to the cluster and what was found, and how to
 // see one seed again. Invariant: exit status 0 only when every seed ran and no guarantee was violated.
 
-import { fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { runSeed, type SeedResult } from '../src/simulator/run.ts'
+import { resolve } from 'node:path'
 import { Report } from '../src/simulator/report.ts'
+import { runSeed } from '../src/simulator/run.ts'
 import { readArguments, refuse, wholeNumber } from './command-line.ts'
 import { CRASH_WORKLOADS, crashEverywhere, crashOnePoint, crashPointNamed } from './crash-points.ts'
+import { runMany, type SeedRange, work } from './many-seeds.ts'
+import { inMutant } from './mutants/copy.ts'
+import { MUTANTS } from './mutants/list.ts'
+import { drawSeed, shrinkSeed } from './shrink.ts'
 
-const USAGE = `simulate --seeds A..B | --seed N [--trace] [--verify] [--jobs N] [--stop-first] [--json]
+const USAGE = `simulate --seeds A..B | --hours H [--from N] | --seed N [--trace | --shrink] [--verify] [--jobs N] [--stop-first] [--json]
+simulate --mutant NAME, with any of these
 simulate --crash-points [--workload NAME] [--sample N] [--point NAME] [--jobs N] [--json]
 
   --seeds A..B   run these seeds (default 1..300)
+  --hours H      run seeds until H hours of clusters' time were simulated
+  --from N       with --hours: the first seed (default 1)
   --seed N       run one seed and print the hash over all its events
+  --shrink       with --seed: of what violates a guarantee, leave out all that can be done without, and print the story that is left
+  --html FILE    with --seed: draw the story, or the whole seed: a lane for each client and node, arrows for messages
+  --guarantee G  with --shrink: this one, not the first that is violated
+  --tries N      with --shrink: stories told at most (default 400)
   --trace        with --seed: every event, one a line, with its simulated time
   --trace-all    with --seed: also every frame and every disk operation
   --verify       run each seed twice, in two processes, and compare the hashes
   --jobs N       worker processes (default 2)
   --stop-first   stop at the first violation
+  --stop-at G,…  stop at the first violation of one of these guarantees
   --json         the results as JSON lines
+  --mutant NAME  run a copy of the sources that is broken in this way (npm run mutants lists them)
 
   --crash-points  fixed workloads (${CRASH_WORKLOADS.join(', ')}), crashed at every operation of a disk
   --workload NAME one of them
@@ -32,14 +44,6 @@ const SEEDS_MAX = 1_000_000
 if (process.argv[2] === '--worker') work()
 else process.exitCode = await main(process.argv.slice(2))
 
-/** A worker takes one seed at a time. */
-function work(): void {
-  process.on('message', (seed: number) => {
-    void runSeed(seed).then((result) => process.send?.(result))
-  })
-  process.on('disconnect', () => process.exit(0))
-}
-
 async function main(args: readonly string[]): Promise<number> {
   const { values } = readArguments(
     {
@@ -47,11 +51,19 @@ async function main(args: readonly string[]): Promise<number> {
       options: {
         seeds: { type: 'string' },
         seed: { type: 'string' },
+        hours: { type: 'string' },
+        from: { type: 'string', default: '1' },
+        shrink: { type: 'boolean' },
+        html: { type: 'string' },
+        guarantee: { type: 'string' },
+        tries: { type: 'string', default: '400' },
+        mutant: { type: 'string' },
         trace: { type: 'boolean' },
         'trace-all': { type: 'boolean' },
         verify: { type: 'boolean' },
         jobs: { type: 'string', default: '2' },
         'stop-first': { type: 'boolean' },
+        'stop-at': { type: 'string' },
         json: { type: 'boolean' },
         'crash-points': { type: 'boolean' },
         workload: { type: 'string' },
@@ -66,6 +78,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(USAGE)
     return 0
   }
+  if (values.mutant !== undefined) return mutated(values.mutant, args)
   if (values['crash-points']) {
     if (values.point !== undefined) {
       const point = crashPointNamed(values.point)
@@ -83,22 +96,58 @@ async function main(args: readonly string[]): Promise<number> {
     })
   }
   const seed = values.seed === undefined ? null : wholeNumber('seed', values.seed, 0, USAGE)
+  const html = values.html === undefined ? null : resolve(values.html)
+  if (values.shrink) {
+    if (seed === null) refuse('--shrink needs --seed', USAGE)
+    const terms = { guarantee: values.guarantee ?? null, triesMax: wholeNumber('tries', values.tries, 1, USAGE), html }
+    return shrinkSeed(seed, terms)
+  }
+  if (html !== null) {
+    if (seed === null) refuse('--html needs --seed', USAGE)
+    return drawSeed(seed, html)
+  }
   if (seed !== null && !values.verify) return one(seed, values.trace === true, values['trace-all'] === true)
-  return many(seed === null ? seedsOf(values.seeds ?? '1..300') : [seed], {
+  const isGood = await runMany(rangeOf(seed, values), {
     jobs: wholeNumber('jobs', values.jobs, 1, USAGE),
-    stopFirst: values['stop-first'] === true,
+    stopAt:
+      values['stop-at'] === undefined ? (values['stop-first'] ? 'any' : null) : new Set(values['stop-at'].split(',')),
     json: values.json === true,
     verify: values.verify === true,
   })
+  return isGood ? 0 : 1
 }
 
-function seedsOf(text: string): number[] {
+function rangeOf(seed: number | null, values: { seeds?: string; hours?: string; from: string }): SeedRange {
+  if (seed !== null) return { from: seed, count: 1, simulatedMs: Infinity }
+  if (values.hours === undefined) return { ...seedsOf(values.seeds ?? '1..300'), simulatedMs: Infinity }
+  const hours = Number(values.hours)
+  if (!(hours > 0) || values.seeds !== undefined) refuse('--hours takes a number above 0, and no --seeds', USAGE)
+  return { from: wholeNumber('from', values.from, 0, USAGE), count: SEEDS_MAX, simulatedMs: hours * 3_600_000 }
+}
+
+function seedsOf(text: string): { from: number; count: number } {
   const [, first = '', last = first] = /^(\d{1,15})(?:\.\.(\d{1,15}))?$/.exec(text) ?? []
   const from = Number(first)
   const count = Number(last) - from + 1
   if (first === '' || count < 1 || count > SEEDS_MAX)
     refuse(`--seeds takes A..B, 1 to ${SEEDS_MAX} seeds; not "${text}"`, USAGE)
-  return Array.from({ length: count }, (_, i) => from + i)
+  return { from, count }
+}
+
+/** The same command in a copy of the sources that is broken. */
+function mutated(name: string, args: readonly string[]): Promise<number> {
+  const mutant = MUTANTS.find((one) => one.name === name)
+  if (!mutant) refuse(`--mutant takes one of ${MUTANTS.map((one) => one.name).join(', ')}; not "${name}"`, USAGE)
+  const at = args.findIndex((arg) => arg.startsWith('--mutant'))
+  // The copy is another folder.
+  const others = args
+    .toSpliced(at, args[at] === '--mutant' ? 2 : 1)
+    .map((arg, i, all) => (all[i - 1] === '--html' ? resolve(arg) : arg))
+  return inMutant(
+    resolve(import.meta.dirname, '..'),
+    mutant,
+    (child) => child('scripts/simulate.ts', others, 'inherit').status,
+  )
 }
 
 async function one(seed: number, trace: boolean, all: boolean): Promise<number> {
@@ -111,63 +160,4 @@ async function one(seed: number, trace: boolean, all: boolean): Promise<number> 
   process.stdout.write(new Report([result]).text)
   process.stdout.write(`seed ${seed}: ${result.hash}\n`)
   return result.violations.length > 0 ? 1 : 0
-}
-
-interface ManyOptions {
-  readonly jobs: number
-  readonly stopFirst: boolean
-  readonly json: boolean
-  readonly verify: boolean
-}
-
-async function many(seeds: readonly number[], { jobs, stopFirst, json, verify }: ManyOptions): Promise<number> {
-  const results: SeedResult[] = []
-  const hashes = new Map<number, string>()
-  const queue = verify ? [...seeds, ...seeds] : [...seeds]
-  let unlike = 0
-  const isOver = (): boolean =>
-    queue.length === 0 || (stopFirst && results.some(({ violations }) => violations.length > 0))
-  const take = (result: SeedResult): void => {
-    const known = hashes.get(result.seed)
-    if (known !== undefined) {
-      if (known !== result.hash) {
-        unlike++
-        process.stdout.write(`seed ${result.seed} gave two histories: ${known} and ${result.hash}\n`)
-      }
-      return
-    }
-    hashes.set(result.seed, result.hash)
-    results.push(result)
-    if (json) process.stdout.write(`${JSON.stringify(result)}\n`)
-    for (const { guarantee, at, what } of result.violations.slice(0, 3)) {
-      if (!json) process.stdout.write(`seed ${result.seed}: ${guarantee} violated at ${at.toFixed(1)} ms: ${what}\n`)
-    }
-    if (!json && process.stderr.isTTY) process.stderr.write(`\r${results.length}/${seeds.length} seeds `)
-    else if (!json && results.length % 50 === 0) process.stderr.write(`${results.length}/${seeds.length} seeds\n`)
-  }
-  await Promise.all(
-    Array.from({ length: Math.min(jobs, queue.length) }, () =>
-      worker(() => (isOver() ? undefined : queue.shift()), take),
-    ),
-  )
-  results.sort((a, b) => a.seed - b.seed)
-  if (!json) process.stdout.write(`${process.stderr.isTTY ? '\n' : ''}${new Report(results).text}`)
-  return unlike > 0 || results.some(({ violations }) => violations.length > 0) ? 1 : 0
-}
-
-function worker(next: () => number | undefined, take: (result: SeedResult) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(import.meta.url), ['--worker'], { serialization: 'json' })
-    const more = (): void => {
-      const seed = next()
-      if (seed === undefined) child.disconnect()
-      else child.send(seed)
-    }
-    child.on('message', (result: SeedResult) => {
-      take(result)
-      more()
-    })
-    child.on('exit', (status) => (status === 0 ? resolve() : reject(new Error(`a worker ended with status ${status}`))))
-    more()
-  })
 }

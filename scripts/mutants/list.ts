@@ -26,7 +26,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'no-write-back',
-    guarantee: 'G9',
+    // The receipt claims what no home was brought to.
+    guarantee: 'G7, G9',
     edits: [
       edit(
         'coordinator/reading.ts',

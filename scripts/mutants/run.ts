@@ -1,89 +1,128 @@
-// `npm run mutants [-- name…]`: breaks a copy of the sources in one way at a time and runs the simulator's ordinary seeds on it until a
-// checker objects. Prints who caught what, and fails when a mutant survives. Nothing here is special to any mutant.
+// `npm run mutants [-- --from SEED] [name…]`: breaks a copy of the sources in one way at a time and runs the simulator's ordinary seeds on it
+// until a checker objects; then the whole sources on the same seeds. Prints who caught what, and fails when a mutant survives, is caught by
+// another guarantee than it breaks, or nothing is broken and something is found. Nothing here is special to any mutant.
 
-import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
+import Table from 'cli-table3'
+import type { SeedResult } from '../../src/simulator/run.ts'
+import type { Violation } from '../../src/simulator/violation.ts'
+import { readArguments, refuse, wholeNumber } from '../command-line.ts'
+import { inMutant, NoLongerFits, type RunScript } from './copy.ts'
 import { type Mutant, MUTANTS } from './list.ts'
 
-const SEEDS = '1..300'
+const USAGE = `npm run mutants [-- [--from SEED] [--seeds COUNT] [--no-clean] NAME…]
+
+  --from SEED    the first seed that is run (default 1)
+  --seeds COUNT  of each mutant at most so many (default 300)
+  --no-clean     do not run the whole sources on the same seeds
+
+mutants: ${MUTANTS.map(({ name }) => name).join(', ')}`
 const root = resolve(import.meta.dirname, '../..')
 
 interface Verdict {
   readonly mutant: Mutant
-  readonly caught: string
+  /** Guarantees that were violated in the first bad seed; empty: it survived. */
+  readonly caught: readonly string[]
   readonly seed: number | null
-  readonly tried: number
+  /** Of clusters' time, from the first seed's beginning to the violation. */
+  readonly simulatedMinutes: number
+  /** Why it could not be run. */
+  readonly problem: string | null
 }
 
-interface SeedLine {
-  readonly seed: number
-  readonly violations: readonly { readonly guarantee: string; readonly what: string }[]
-}
+const { values: flags, positionals: names } = readArguments(
+  {
+    allowPositionals: true,
+    options: {
+      from: { type: 'string', default: '1' },
+      seeds: { type: 'string', default: '300' },
+      'no-clean': { type: 'boolean', default: false },
+    },
+  },
+  USAGE,
+)
+const from = wholeNumber('from', flags.from, 0, USAGE)
+const last = from + wholeNumber('seeds', flags.seeds, 1, USAGE) - 1
+const unknown = names.filter((name) => !MUTANTS.some((mutant) => mutant.name === name))
+if (unknown.length > 0) refuse(`no such mutant: ${unknown.join(', ')}`, USAGE)
+process.exitCode = await main(MUTANTS.filter(({ name }) => names.length === 0 || names.includes(name)))
 
-process.exitCode = await main(process.argv.slice(2))
-
-async function main(names: readonly string[]): Promise<number> {
-  const unknown = names.filter((name) => !MUTANTS.some((mutant) => mutant.name === name))
-  if (unknown.length > 0) {
-    process.stderr.write(
-      `no such mutant: ${unknown.join(', ')}\nthere are: ${MUTANTS.map(({ name }) => name).join(', ')}\n`,
-    )
-    return 2
-  }
+async function main(mutants: readonly Mutant[]): Promise<number> {
   const verdicts: Verdict[] = []
-  for (const mutant of MUTANTS) {
-    if (names.length > 0 && !names.includes(mutant.name)) continue
+  for (const mutant of mutants) {
     const verdict = await judge(mutant)
     verdicts.push(verdict)
-    process.stdout.write(`${line(verdict)}\n`)
+    process.stderr.write(`${verdicts.length}/${mutants.length} ${mutant.name}: ${outcomeOf(verdict)}\n`)
   }
-  const survivors = verdicts.filter(({ seed }) => seed === null)
-  process.stdout.write(`${verdicts.length - survivors.length} of ${verdicts.length} caught\n`)
-  return survivors.length > 0 ? 1 : 0
+  const table = new Table({
+    head: ['mutant', 'breaks', 'caught by', 'simulated min', 'seed'],
+    style: { head: [], border: [] },
+  })
+  for (const { mutant, caught, simulatedMinutes, seed, problem } of verdicts)
+    table.push([
+      mutant.name,
+      mutant.guarantee,
+      problem ?? (caught.join(', ') || 'NOT CAUGHT'),
+      simulatedMinutes.toFixed(1),
+      seed ?? '',
+    ])
+  const good = verdicts.filter(isGood)
+  const minutes = good.map(({ simulatedMinutes }) => simulatedMinutes).sort((a, b) => a - b)
+  process.stdout.write(
+    `${table.toString()}\n${good.length} of ${verdicts.length} caught, each by a guarantee that it breaks; simulated minutes: median ${(minutes[minutes.length >> 1] ?? Number.NaN).toFixed(1)}, most ${(minutes.at(-1) ?? Number.NaN).toFixed(1)}\n`,
+  )
+  const isClean =
+    flags['no-clean'] || (await wholeSourcesPass(Math.max(from, ...verdicts.map(({ seed }) => seed ?? from))))
+  return good.length === verdicts.length && isClean ? 0 : 1
 }
 
-function line({ mutant, caught, seed, tried }: Verdict): string {
-  const by = seed === null ? 'NOT CAUGHT' : `seed ${String(seed).padStart(3)}`
-  return `${mutant.name.padEnd(40)} ${mutant.guarantee.padEnd(8)} ${by}  ${caught.padEnd(10)} ${tried} seeds tried`
+function guaranteesOf(mutant: Mutant): string[] {
+  return mutant.guarantee.split(', ')
+}
+
+function isGood({ mutant, caught, problem }: Verdict): boolean {
+  return problem === null && caught.some((guarantee) => guaranteesOf(mutant).includes(guarantee))
+}
+
+function outcomeOf({ seed, caught, problem }: Verdict): string {
+  return problem ?? (seed === null ? 'NOT CAUGHT' : `${caught.join(', ')} in seed ${seed}`)
 }
 
 async function judge(mutant: Mutant): Promise<Verdict> {
-  const copy = mkdtempSync(join(tmpdir(), 'quorate-mutant-'))
+  const none = { mutant, caught: [], seed: null, simulatedMinutes: 0, problem: null }
   try {
-    for (const part of ['src', 'scripts', 'package.json'])
-      cpSync(join(root, part), join(copy, part), { recursive: true })
-    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
-    for (const { file, find, replace } of mutant.edits) {
-      const path = join(copy, file)
-      const text = readFileSync(path, 'utf8')
-      if (text.split(find).length !== 2) return { mutant, caught: `no longer fits ${file}`, seed: null, tried: 0 }
-      writeFileSync(
-        path,
-        text.replace(find, () => replace),
-      )
-    }
-    return await run(mutant, copy)
-  } finally {
-    rmSync(copy, { recursive: true, force: true })
+    const broken = guaranteesOf(mutant)
+    const results = await inMutant(root, mutant, (run) => resultsOf(run, last, broken))
+    const first = (result: SeedResult): Violation | undefined =>
+      result.violations.find(({ guarantee }) => broken.includes(guarantee))
+    const bad = results.find(first)
+    const before = results.filter(({ seed }) => bad === undefined || seed < bad.seed)
+    const simulatedMs = before.reduce((sum, result) => sum + result.simulatedMs, (bad && first(bad)?.at) ?? 0)
+    const caught = [...new Set(bad?.violations.map(({ guarantee }) => guarantee))]
+    return { ...none, caught, seed: bad?.seed ?? null, simulatedMinutes: simulatedMs / 60_000 }
+  } catch (error) {
+    if (error instanceof NoLongerFits) return { ...none, problem: error.message }
+    throw error
   }
 }
 
-function run(mutant: Mutant, copy: string): Promise<Verdict> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['scripts/simulate.ts', '--seeds', SEEDS, '--stop-first', '--json'], {
-      cwd: copy,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    let output = ''
-    child.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()))
-    child.on('close', () => {
-      const lines = output.split('\n').filter((text) => text.startsWith('{'))
-      const results = lines.map((text) => JSON.parse(text) as SeedLine)
-      const first = results.filter(({ violations }) => violations.length > 0).sort((a, b) => a.seed - b.seed)[0]
-      const caught = [...new Set(first?.violations.map(({ guarantee }) => guarantee))].join(',')
-      resolve({ mutant, caught, seed: first?.seed ?? null, tried: results.length })
-    })
-  })
+/** Until one of these guarantees is violated, in the order of seeds. */
+async function resultsOf(run: RunScript, through: number, guarantees: readonly string[]): Promise<SeedResult[]> {
+  const stop = guarantees.length === 0 ? [] : ['--stop-at', guarantees.join(',')]
+  const { child, status } = run('scripts/simulate.ts', ['--seeds', `${from}..${through}`, ...stop, '--json'], 'pipe')
+  let output = ''
+  child.stdout?.on('data', (bytes: Buffer) => (output += bytes.toString()))
+  await status
+  const lines = output.split('\n').filter((text) => text.startsWith('{'))
+  // From our own process.
+  return lines.map((text) => JSON.parse(text) as SeedResult).sort((a, b) => a.seed - b.seed)
+}
+
+async function wholeSourcesPass(through: number): Promise<boolean> {
+  const results = await inMutant(root, null, (run) => resultsOf(run, through, []))
+  const bad = results.filter(({ violations }) => violations.length > 0)
+  process.stdout.write(
+    `the whole sources on seeds ${from}..${through}: ${bad.length === 0 ? 'no violation' : `VIOLATIONS in seed ${bad.map(({ seed }) => seed).join(', ')}`}\n`,
+  )
+  return bad.length === 0
 }

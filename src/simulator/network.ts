@@ -9,6 +9,7 @@ import type { SeededRandom } from './seeded-random.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 import type { VirtualTime } from './virtual-clock.ts'
 import { SimulatedConnection } from './wire.ts'
+import type { Delivery } from './wiretap.ts'
 
 /** All rates are probabilities from 0 to 1: of a frame for the first four, of a write for `reset`, of an attempt for `refuse`. */
 export interface NetworkFaults {
@@ -68,8 +69,14 @@ interface BoundPort {
 
 export class SimulatedNetwork {
   readonly time: VirtualTime
-  readonly random: SeededRandom
+  readonly #random: SeededRandom
+  /** By direction: what is sent elsewhere changes no chances here. */
+  readonly #randoms = new Map<string, SeededRandom>()
+  /** Delays are a function of direction and moment, so that leaving something out of a history leaves the rest of it in place. */
+  readonly #delays: number
   readonly trace: (event: string) => void
+  /** Hears what arrives, before whom it is for. */
+  onDelivered: ((delivery: Delivery) => void) | null = null
   readonly counters: NetworkCounters = {
     connections: 0,
     bytes: 0,
@@ -93,7 +100,8 @@ export class SimulatedNetwork {
 
   constructor(options: NetworkOptions) {
     this.time = options.time
-    this.random = options.random
+    this.#random = options.random
+    this.#delays = options.random.fork('delays').uint32()
     this.trace = options.trace ?? ((): void => {})
     this.#latency = options.latency ?? { minMs: 0.1, meanMs: 0.3, bytesPerMs: 125_000 }
   }
@@ -167,9 +175,18 @@ export class SimulatedNetwork {
 
   /** One way, as it comes: chance and what was set for the pair. */
   delayMs(from: string, to: string): number {
-    return (
-      this.#latency.minMs + this.random.exponential(this.#latency.meanMs) + (this.#extraDelay.get(`${from}>${to}`) ?? 0)
-    )
+    const way = `${from}>${to}`
+    const chance = mixed(this.#delays, way, Math.floor(this.time.now * 1000)) / 2 ** 32
+    const { minMs, meanMs } = this.#latency
+    return minMs - Math.log(1 - chance) * meanMs + (this.#extraDelay.get(way) ?? 0)
+  }
+
+  /** The chances of what happens on the way from one host to another. */
+  randomFor(from: string, to: string): SeededRandom {
+    const way = `${from}>${to}`
+    let random = this.#randoms.get(way)
+    if (!random) this.#randoms.set(way, (random = this.#random.fork(way)))
+    return random
   }
 
   transmissionMs(bytes: number): number {
@@ -214,7 +231,7 @@ export class SimulatedNetwork {
         timeout.cancel()
         reject(new QuorateError('unreachable', `ECONNREFUSED ${address}`))
       }
-      if (this.random.chance(this.faults.refuse)) {
+      if (this.randomFor(host, remote).chance(this.faults.refuse)) {
         this.counters.refused++
         this.trace(`net refuse ${host}>${address}`)
         process.after(this.delayMs(host, remote), refuse)
@@ -270,4 +287,14 @@ export class SimulatedNetwork {
       })
     })
   }
+}
+
+/** A 32-bit word from a key, a text and a number (the finisher of splitmix32). */
+function mixed(key: number, text: string, number: number): number {
+  let word = key
+  for (let i = 0; i < text.length; i++) word = Math.imul(word ^ text.charCodeAt(i), 0x01000193)
+  word = (word + Math.imul(number, 0x9e3779b9)) | 0
+  word = Math.imul(word ^ (word >>> 16), 0x21f0aaad)
+  word = Math.imul(word ^ (word >>> 15), 0x735a2d97)
+  return (word ^ (word >>> 15)) >>> 0
 }

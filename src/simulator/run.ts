@@ -19,7 +19,7 @@ import { SimulatedCluster } from './simulated-cluster.ts'
 import type { ClockSettings } from './simulated-process.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { type Violation, Violations } from './violation.ts'
-import { tally, type World } from './world.ts'
+import { type Doings, tally, type World } from './world.ts'
 
 export interface SeedResult {
   readonly seed: number
@@ -32,6 +32,8 @@ export interface SeedResult {
   readonly faultCount: number
   readonly events: number
   readonly simulatedMs: number
+  /** From when on clients and faults began nothing more; simulated milliseconds. */
+  readonly activeMs: number
 }
 
 /** What a script plays on. */
@@ -50,7 +52,14 @@ export interface RunOptions {
   readonly work?: (stage: Stage) => Promise<void>
   /** For tests and debuggers: what the run is made of, before it begins. */
   readonly onWorld?: (world: World) => void
+  readonly leftOut?: Doings
+  /** Clients and faults end then, however much they have done by then. Simulated milliseconds. */
+  readonly activeUntilMs?: number
+  /** The run is over as soon as this guarantee was violated. */
+  readonly stopAt?: string
 }
+
+const NOTHING: Doings = { faults: new Set(), operations: new Set() }
 
 const ACTIVE_MS_MAX = 180_000
 const HEALING_MS_MAX = 90_000
@@ -68,9 +77,14 @@ class SeedRun {
   readonly #faults: FaultInjector
   readonly #clients: readonly Client[]
   readonly #script: RunOptions['work']
+  readonly #activeUntilMs: number | undefined
+  readonly #stopAt: string | undefined
+  #activeMs = 0
 
-  constructor(plan: SeedPlan, { onEvent, onWorld, work }: RunOptions) {
+  constructor(plan: SeedPlan, { onEvent, onWorld, work, leftOut, activeUntilMs, stopAt }: RunOptions) {
     this.#script = work
+    this.#activeUntilMs = activeUntilMs
+    this.#stopAt = stopAt
     this.#plan = plan
     const trace = (event: string): void => {
       const at = cluster.time.now
@@ -121,6 +135,8 @@ class SeedRun {
       trace,
       operations: new Map(),
       faults: new Map(),
+      leftOut: leftOut ?? NOTHING,
+      begun: { faults: new Set(), operations: new Set() },
       disksTrusted: true,
       clocksTrusted: true,
     }
@@ -154,7 +170,12 @@ class SeedRun {
       faultCount: this.#faults.count,
       events: this.#world.cluster.time.events,
       simulatedMs: this.#world.cluster.time.now,
+      activeMs: this.#activeMs,
     }
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopAt !== undefined && this.#world.violations.has(this.#stopAt)
   }
 
   get #operationCount(): number {
@@ -171,8 +192,9 @@ class SeedRun {
         faults: this.#faults,
       })
     else await this.#work()
+    if (this.#isStopped) return
     await this.#heal()
-    await this.#judge()
+    if (!this.#isStopped) await this.#judge()
   }
 
   async #form(): Promise<void> {
@@ -200,14 +222,19 @@ class SeedRun {
   async #work(): Promise<void> {
     const { cluster } = this.#world
     const { operationsMin, faultsMin } = this.#plan
-    const limit = cluster.time.now + ACTIVE_MS_MAX
-    const enough = (): boolean =>
-      (this.#operationCount >= operationsMin && this.#faults.count >= faultsMin) || cluster.time.now > limit
+    const limit = this.#activeUntilMs ?? cluster.time.now + ACTIVE_MS_MAX
+    const isFull = (): boolean =>
+      this.#activeUntilMs === undefined && this.#operationCount >= operationsMin && this.#faults.count >= faultsMin
+    const enough = (): boolean => {
+      const isEnough = cluster.time.now >= limit || isFull() || this.#isStopped
+      if (isEnough && this.#activeMs === 0) this.#activeMs = cluster.time.now
+      return isEnough
+    }
     let left = this.#clients.length + 1
     const done = (): void => void left--
     for (const client of this.#clients) void client.run(enough).then(done)
     void this.#faults.run(enough).then(done)
-    while (left > 0) {
+    while (left > 0 && !this.#isStopped) {
       await cluster.time.runFor(250)
       this.#faults.losses.tick()
       checkBounds(this.#world)

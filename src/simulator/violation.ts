@@ -20,6 +20,10 @@ export class Violations {
     this.#trace = trace
   }
 
+  has(guarantee: string): boolean {
+    return this.found.some((violation) => violation.guarantee === guarantee)
+  }
+
   add(guarantee: string, what: string): void {
     this.#trace(`VIOLATION ${guarantee} ${what}`)
     if (this.found.length < KEPT_MAX) this.found.push({ guarantee, at: this.#now(), what })

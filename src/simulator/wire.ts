@@ -6,6 +6,7 @@ import { PART } from '../protocol/messages.ts'
 import { frameTypeOf } from '../protocol/codec.ts'
 import type { Connection } from '../ports/transport.ts'
 import type { SimulatedNetwork } from './network.ts'
+import type { SeededRandom } from './seeded-random.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 
 const HIGH_WATER_BYTES = 1 << 20
@@ -13,6 +14,7 @@ const FRAME_BYTES_MAX = 1 << 28
 
 /** On its way to this end; `null` bytes are the other side's close. */
 interface InFlight {
+  readonly sentAt: number
   readonly dueAt: number
   readonly bytes: Uint8Array | null
   readonly error: Error | undefined
@@ -31,7 +33,7 @@ export class SimulatedConnection implements Connection {
   onClose: (error?: Error) => void = () => {}
   readonly #network: SimulatedNetwork
   readonly #process: SimulatedProcess
-  readonly #label: string
+  readonly label: string
   readonly #inbox: InFlight[] = []
   #lastDueAt = 0
   #pendingBytes = 0
@@ -57,8 +59,13 @@ export class SimulatedConnection implements Connection {
     this.host = host
     this.remote = remote
     this.pair = `${host}>${remoteHost}`
-    this.#label = `#${id} ${this.pair}`
+    this.label = `#${id} ${this.pair}`
     this.peer = this
+  }
+
+  /** The chances of what goes from here to the other side. */
+  get #random(): SeededRandom {
+    return this.#network.randomFor(this.host, this.peer.host)
   }
 
   get pendingBytes(): number {
@@ -68,10 +75,10 @@ export class SimulatedConnection implements Connection {
   write(bytes: Uint8Array): boolean {
     if (!this.#open || this.#silent || !this.#process.alive) return false
     if (bytes.length === 0) return !this.#full
-    if (this.#network.random.chance(this.#network.faults.reset)) {
+    if (this.#random.chance(this.#network.faults.reset)) {
       this.#network.counters.resets++
-      const kept = this.#network.random.integer(0, bytes.length)
-      this.#network.trace(`net reset ${this.#label} after ${kept}`)
+      const kept = this.#random.integer(0, bytes.length)
+      this.#network.trace(`net reset ${this.label} after ${kept}`)
       if (kept > 0) this.#send(bytes.slice(0, kept))
       this.breakNow()
       return false
@@ -79,7 +86,7 @@ export class SimulatedConnection implements Connection {
     const wholeFrames = this.#advance(bytes)
     const faults = this.#network.faults
     if (wholeFrames && faults.dropFrame + faults.duplicateFrame + faults.reorderFrame > 0) this.#sendFrames(bytes)
-    else if (this.#network.random.chance(faults.fragment ?? 0)) this.#sendPieces(bytes)
+    else if (this.#random.chance(faults.fragment ?? 0)) this.#sendPieces(bytes)
     else this.#send(bytes.slice())
     if (this.#pendingBytes > HIGH_WATER_BYTES) this.#full = true
     return !this.#full
@@ -89,8 +96,9 @@ export class SimulatedConnection implements Connection {
     if (!this.#open || !this.#process.alive) return
     this.#open = false
     this.#network.forget(this)
-    this.#network.trace(`net close ${this.#label}`)
-    if (!this.#silent) this.peer.#arrive({ dueAt: this.#dueAt(0), bytes: null, error: undefined })
+    this.#network.trace(`net close ${this.label}`)
+    if (!this.#silent)
+      this.peer.#arrive({ sentAt: this.#network.time.now, dueAt: this.#dueAt(0), bytes: null, error: undefined })
     this.#process.after(0, () => this.onClose())
   }
 
@@ -108,7 +116,7 @@ export class SimulatedConnection implements Connection {
   breakNow(): void {
     if (!this.#open) return
     const error = new Error('ECONNRESET')
-    this.peer.#arrive({ dueAt: this.#dueAt(0), bytes: null, error })
+    this.peer.#arrive({ sentAt: this.#network.time.now, dueAt: this.#dueAt(0), bytes: null, error })
     this.#end(error)
   }
 
@@ -117,7 +125,12 @@ export class SimulatedConnection implements Connection {
     if (!this.#open) return
     this.#open = false
     this.#network.forget(this)
-    this.peer.#arrive({ dueAt: this.#dueAt(0), bytes: null, error: new Error('ECONNRESET') })
+    this.peer.#arrive({
+      sentAt: this.#network.time.now,
+      dueAt: this.#dueAt(0),
+      bytes: null,
+      error: new Error('ECONNRESET'),
+    })
   }
 
   /** This end's machine died; the other end hears nothing. */
@@ -139,9 +152,13 @@ export class SimulatedConnection implements Connection {
       if (this.#network.isCut(this.peer.host, this.host)) return
       this.#inbox.shift()
       if (next.bytes === null) return this.#end(next.error)
-      this.#network.trace(`net data ${this.peer.#label} ${next.bytes.length} ${crc32(next.bytes)}`)
+      this.#network.trace(`net data ${this.peer.label} ${next.bytes.length} ${crc32(next.bytes)}`)
       this.#network.counters.bytes += next.bytes.length
       this.peer.#drained(next.bytes.length)
+      this.#network.onDelivered?.({
+        ...{ from: this.peer.host, to: this.host, way: `${this.peer.label}`, bytes: next.bytes },
+        ...{ sentAt: next.sentAt, cameAt: this.#network.time.now },
+      })
       this.onData(next.bytes)
     }
   }
@@ -150,18 +167,18 @@ export class SimulatedConnection implements Connection {
     if (!this.#open) return
     this.#open = false
     this.#network.forget(this)
-    this.#network.trace(`net closed ${this.#label}`)
+    this.#network.trace(`net closed ${this.label}`)
     this.#process.after(0, () => this.onClose(error))
   }
 
   #send(bytes: Uint8Array): void {
     this.#pendingBytes += bytes.length
-    this.peer.#arrive({ dueAt: this.#dueAt(bytes.length), bytes, error: undefined })
+    this.peer.#arrive({ sentAt: this.#network.time.now, dueAt: this.#dueAt(bytes.length), bytes, error: undefined })
   }
 
   #sendPieces(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
-      const to = Math.min(bytes.length, at + this.#network.random.integer(1, 1 + Math.max(1, bytes.length >> 1)))
+      const to = Math.min(bytes.length, at + this.#random.integer(1, 1 + Math.max(1, bytes.length >> 1)))
       this.#send(bytes.slice(at, to))
       at = to
     }
@@ -221,7 +238,8 @@ export class SimulatedConnection implements Connection {
   }
 
   #sendFrames(bytes: Uint8Array): void {
-    const { random, faults, counters, trace } = this.#network
+    const { faults, counters, trace } = this.#network
+    const random = this.#random
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     let unsentFrom = 0
     let at = 0
@@ -237,18 +255,18 @@ export class SimulatedConnection implements Connection {
       if (type === 'request' || type === 'reply') {
         if (random.chance(faults.dropFrame)) {
           counters.framesDropped++
-          trace(`net drop ${this.#label} ${type}`)
+          trace(`net drop ${this.label} ${type}`)
           flush(at)
           unsentFrom = end
         } else if (random.chance(faults.duplicateFrame)) {
           counters.framesDuplicated++
-          trace(`net duplicate ${this.#label} ${type}`)
+          trace(`net duplicate ${this.label} ${type}`)
           flush(end)
           unsentFrom = end
           this.#sendLater(frame, random.next() * faults.delayMsMax)
         } else if (random.chance(faults.reorderFrame)) {
           counters.framesReordered++
-          trace(`net reorder ${this.#label} ${type}`)
+          trace(`net reorder ${this.label} ${type}`)
           flush(at)
           unsentFrom = end
           this.#sendLater(frame, random.next() * faults.delayMsMax)

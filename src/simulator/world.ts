@@ -6,6 +6,16 @@ import type { History } from './history.ts'
 import type { SeedPlan } from './seed-plan.ts'
 import type { Violations } from './violation.ts'
 
+/** By their numbers, faults and clients' operations (`nameOfOperation`). */
+export interface Doings {
+  readonly faults: ReadonlySet<number>
+  readonly operations: ReadonlySet<string>
+}
+
+export function nameOfOperation(client: string, number: number): string {
+  return `${client}:${number}`
+}
+
 export interface World {
   readonly plan: SeedPlan
   readonly cluster: SimulatedCluster
@@ -15,6 +25,9 @@ export interface World {
   /** By `<kind> <outcome>`. */
   readonly operations: Map<string, number>
   readonly faults: Map<string, number>
+  /** What is not done in this run; all else has the same chances as in the whole one. */
+  readonly leftOut: Doings
+  readonly begun: { readonly faults: Set<number>; readonly operations: Set<string> }
   /** A disk from the past came back: only what holds then is judged from here on. */
   disksTrusted: boolean
   /** Some wall clock was beyond the bound: expiry is not judged by time. */

@@ -1,5 +1,5 @@
 // The workload: clients that put, read, delete, retry and list in their own manner, each one operation at a time. They choose; what an
-// outcome proves is the checkers' business. Invariant: every choice comes from the client's own random stream.
+// outcome proves is the checkers' business. Invariant: every choice comes from a random stream of the operation's own.
 
 import type { Content } from '../../core/causality/version.ts'
 import { DotSet } from '../../core/causality/dot-set.ts'
@@ -12,14 +12,16 @@ import type { Habit, PlannedBucket } from '../seed-plan.ts'
 import type { Host } from '../simulated-cluster.ts'
 import { valueFor } from '../values.ts'
 import { wait } from '../virtual-clock.ts'
-import { tally, type World } from '../world.ts'
+import { nameOfOperation, tally, type World } from '../world.ts'
 import { Memory } from './memory.ts'
 import { type PutRequest, Requests } from './requests.ts'
 
 export class Client {
   readonly name: string
   readonly #world: World
-  readonly #random: SeededRandom
+  readonly #index: number
+  /** Of the operation that is under way: each has a stream of its own, so that none changes another's draws. */
+  #random: SeededRandom
   readonly #habit: Habit
   readonly #memory: Memory
   readonly #requests: Requests
@@ -32,8 +34,9 @@ export class Client {
     this.name = `c${index}`
     this.#world = world
     this.#habit = habit
+    this.#index = index
     this.#random = world.cluster.random.fork(`client ${index}`)
-    this.#memory = new Memory(habit, this.#random)
+    this.#memory = new Memory(habit)
     this.#requests = new Requests(this.name, world, observation, this.#memory)
     this.#home = this.#random.pick(world.cluster.hosts)
   }
@@ -43,9 +46,14 @@ export class Client {
   }
 
   async run(until: () => boolean): Promise<void> {
-    while (!until()) {
-      await wait(this.#world.cluster.time, this.#random.exponential(this.#world.plan.meanThinkMs))
+    const { cluster, plan, leftOut, begun } = this.#world
+    for (let number = 0; !until(); number++) {
+      this.#random = cluster.random.fork(`client ${this.#index} operation ${number}`)
+      await wait(cluster.time, this.#random.exponential(plan.meanThinkMs))
       if (until()) return
+      const name = nameOfOperation(this.name, number)
+      if (leftOut.operations.has(name)) continue
+      begun.operations.add(name)
       await this.#one()
     }
   }
@@ -100,7 +108,7 @@ export class Client {
 
   async #put(bucket: PlannedBucket, name: string): Promise<void> {
     const key = this.#world.history.of(bucket.name, name)
-    const context = this.#memory.contextToWriteOn(key)
+    const context = this.#memory.contextToWriteOn(key, this.#random)
     const ttlMs = this.#lifetimeMs(0.12)
     const representation = this.#random.chance(0.08)
     await this.#send(
@@ -157,7 +165,7 @@ export class Client {
     const key = this.#world.history.of(bucket.name, name)
     const through = this.#coordinator()
     if (!through || key.quiet) return
-    const context = this.#memory.contextToWriteOn(key)
+    const context = this.#memory.contextToWriteOn(key, this.#random)
     await this.#requests.delete(key, { ...this.#options(key), ...(context && { context }) }, through)
   }
 
@@ -178,7 +186,7 @@ export class Client {
     // On a key of its own nobody supersedes it: it lives, or expires, and its end must be the end.
     const own = `once-${this.name}-${this.#sequence}`
     const key = this.#world.history.of(bucket.name, this.#random.chance(0.4) ? own : name)
-    const context = this.#random.chance(0.5) ? this.#memory.contextToWriteOn(key) : null
+    const context = this.#random.chance(0.5) ? this.#memory.contextToWriteOn(key, this.#random) : null
     const ttlMs = this.#lifetimeMs(0.35)
     const request = this.#newPut(key, {
       idempotencyKey: `i-${this.name}-${this.#sequence}`,

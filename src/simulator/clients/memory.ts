@@ -17,12 +17,10 @@ const EARLIER_MAX = 30
 
 export class Memory {
   readonly #habit: Habit
-  readonly #random: SeededRandom
   readonly #remembered = new Map<string, Remembered>()
 
-  constructor(habit: Habit, random: SeededRandom) {
+  constructor(habit: Habit) {
     this.#habit = habit
-    this.#random = random
   }
 
   /** What was seen last. */
@@ -36,7 +34,7 @@ export class Memory {
   }
 
   /** What a write says that its client has seen. */
-  contextToWriteOn(key: KeyHistory): CausalContext | 'latest' | null {
+  contextToWriteOn(key: KeyHistory, random: SeededRandom): CausalContext | 'latest' | null {
     const { context, earlier } = this.#of(key)
     switch (this.#habit) {
       case 'blind':
@@ -44,7 +42,7 @@ export class Memory {
       case 'latest':
         return 'latest'
       case 'stale':
-        return earlier.length > 0 ? this.#random.pick(earlier) : null
+        return earlier.length > 0 ? random.pick(earlier) : null
       default:
         return context
     }

@@ -1,7 +1,6 @@
 // One client's requests: sent to a coordinator, waited for with a client's patience, handed to the observation and to the client's memory.
 // Chooses nothing, judges nothing but silence. Invariant: a key is busy exactly while a request on it is under way.
 
-import { DotSet } from '../../core/causality/dot-set.ts'
 import type {
   Coordinator,
   Deleted,
@@ -18,6 +17,7 @@ import { checkListing, expectListed } from '../checkers/listing.ts'
 import type { KeyHistory, WriteRecord } from '../history.ts'
 import type { Observation } from '../observation.ts'
 import type { Observed, ObservedFailure } from '../observed.ts'
+import { describeOptions, describeOutcome } from '../describe.ts'
 import type { Host } from '../simulated-cluster.ts'
 import { tally, type World } from '../world.ts'
 import type { Memory } from './memory.ts'
@@ -119,7 +119,7 @@ export class Requests {
     if (write) write.open++
     key.busy++
     const what = `${kind} ${key.name}${write ? ` ${write.id}` : ''}`
-    const outcome = await this.#ask(host, options.timeoutMs, start, what)
+    const outcome = await this.#ask(host, options.timeoutMs, start, what, describeOptions(options))
     if (write) write.open--
     key.busy--
     const observed = { ...before, key, client: this.#client, host: host.name, endedAt: this.#world.cluster.time.now }
@@ -129,17 +129,18 @@ export class Requests {
   }
 
   /** Null: the connection broke, or no answer came. */
-  async #ask<T>(
+  async #ask<T extends Answer | Failure | ListOutcome>(
     host: Host,
     timeoutMs: number,
     start: (coordinator: Coordinator) => Promise<T>,
     what: string,
+    how = '',
   ): Promise<T | null> {
     const { cluster, trace, violations } = this.#world
     const { node, process } = host
     if (!node || !process) return null
     this.count++
-    trace(`${this.#client} → ${host.name} ${what}`)
+    trace(`${this.#client} → ${host.name} ${what}${how}`)
     const startedAt = cluster.time.now
     const outcome = await new Promise<T | null>((resolve, reject) => {
       let isOver = false
@@ -170,13 +171,4 @@ export class Requests {
 
 function isFailure(outcome: Answer | Failure): outcome is Failure {
   return !ANSWERS.has(outcome.type)
-}
-
-function describeOutcome(outcome: unknown): string {
-  if (outcome === null) return 'no answer'
-  return JSON.stringify(outcome, (name, value: unknown) => {
-    if (value instanceof DotSet) return value.toString()
-    if (value instanceof Uint8Array) return `${value.length} bytes`
-    return name === 'explain' ? undefined : value
-  })
 }

@@ -42,14 +42,18 @@ export class FaultInjector {
 
   /** Injects until told to stop; resolves when the last fault has been mended. */
   async run(until: () => boolean): Promise<void> {
-    const { world, time, random } = this.#means
+    const { world, time } = this.#means
+    const when = world.cluster.random.fork('times of faults')
     const running = new Set<Promise<void>>()
-    while (!until()) {
-      await wait(time, random.exponential(world.plan.meanFaultIntervalMs))
+    for (let number = 0; !until(); number++) {
+      await wait(time, when.exponential(world.plan.meanFaultIntervalMs))
       if (until()) break
+      if (world.leftOut.faults.has(number)) continue
+      this.#means.begin(number)
+      world.begun.faults.add(number)
       // One that is impossible now gives way to another.
       for (let attempt = 0, before = this.count; attempt < 5 && this.count === before; attempt++) {
-        const fault = this.#inject(random.pick(world.plan.faults))
+        const fault = this.#inject(this.#means.random.pick(world.plan.faults))
         running.add(fault)
         void fault.then(() => running.delete(fault))
       }
@@ -65,7 +69,6 @@ export class FaultInjector {
 }
 
 function faultsWith(means: Means): Readonly<Record<FaultKind, Fault>> {
-  const { random } = means
   const processes = new ProcessKinds(means)
   const network = new NetworkKinds(means)
   const disks = new DiskKinds(means)
@@ -96,7 +99,7 @@ function faultsWith(means: Means): Readonly<Record<FaultKind, Fault>> {
     'impaired-links': (ms) => network.impair(ms),
     'hostile-peer': () => network.hostile(),
 
-    'slow-disk': (ms) => disks.degrade('slow-disk', { meanMs: 1 + random.exponential(8) }, ms),
+    'slow-disk': (ms) => disks.degrade('slow-disk', { meanMs: 1 + means.random.exponential(8) }, ms),
     'failed-sync': (ms) => disks.degrade('failed-sync', { syncError: 0.3 }, ms),
     'full-disk': (ms) => disks.fill(ms),
     'crash-at-io': (ms) => disks.crashAtIo(ms),

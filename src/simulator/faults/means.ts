@@ -14,8 +14,8 @@ export class Means {
   readonly world: World
   readonly time: VirtualTime
   readonly stability: Stability
-  /** All faults draw from this one stream, one after the other. */
-  readonly random: SeededRandom
+  /** Of the fault that is just beginning, which takes hold of it: each has a stream of its own, so that none changes another's draws. */
+  random: SeededRandom
   readonly losses: Losses
   readonly operator: Operator
   /** Faults noted so far. */
@@ -28,6 +28,11 @@ export class Means {
     this.random = world.cluster.random.fork('faults')
     this.losses = new Losses(world)
     this.operator = new Operator(world)
+  }
+
+  /** The fault of this number is next. */
+  begin(number: number): void {
+    this.random = this.world.cluster.random.fork(`fault ${number}`)
   }
 
   note(kind: FaultKind, what: string): void {
