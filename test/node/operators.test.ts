@@ -92,6 +92,8 @@ test('rounds that fail are counted, told once, and forgotten once one goes throu
   const { roundFailures } = node.repairStatus()
   await cluster.time.runUntilCondition(() => node.repairStatus().roundFailures >= roundFailures + 2, 60_000)
   expect(told()).toHaveLength(2)
+  // A round that is under way has been refused already, and would be joined.
+  await cluster.time.runUntilCondition(() => !node.repairStatus().running, 60_000)
   why = null
   expect((await cluster.time.settle(node.repairNow())).failed).toEqual([])
   expect(node.repairStatus().lastError).toBeNull()

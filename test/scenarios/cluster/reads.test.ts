@@ -118,13 +118,13 @@ describe('reads', () => {
       }
       await story.until(() => !hears(f, r0) && !hears(f, r1))
     }
-    r2.disk.faults = { ...r2.disk.faults, meanMs: 400 }
+    r2.disk.faults = { ...r2.disk.faults, meanMs: 40 }
     context = await story.write(r0, 'first', { context, sloppy: false })
     await time.runFor(5)
     // It comes to r2 while that waits for its disk.
     network.setDelay(r0.name, r2.name, 20)
     context = await story.write(r0, 'second', { context, sloppy: false })
-    const read = await story.get(through, { r: 1, context, sloppy: false })
+    const read = await story.get(through, { r: 1, context, sloppy: false, timeoutMs: 3500 })
     const texts =
       read.type === 'found' ? read.versions.map(({ content }) => Buffer.from(content?.bytes ?? []).toString()) : []
     expect(read.type === 'context-not-reached' || texts.join() === 'second', `${read.type} ${texts.join()}`).toBe(true)
