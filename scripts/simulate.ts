@@ -96,7 +96,7 @@ async function main(args: readonly string[]): Promise<number> {
     })
   }
   const seed = values.seed === undefined ? null : wholeNumber('seed', values.seed, 0, USAGE)
-  const html = values.html === undefined ? null : resolve(values.html)
+  const html = values.html ?? null
   if (values.shrink) {
     if (seed === null) refuse('--shrink needs --seed', USAGE)
     const terms = { guarantee: values.guarantee ?? null, triesMax: wholeNumber('tries', values.tries, 1, USAGE), html }
@@ -139,10 +139,7 @@ function mutated(name: string, args: readonly string[]): Promise<number> {
   const mutant = MUTANTS.find((one) => one.name === name)
   if (!mutant) refuse(`--mutant takes one of ${MUTANTS.map((one) => one.name).join(', ')}; not "${name}"`, USAGE)
   const at = args.findIndex((arg) => arg.startsWith('--mutant'))
-  // The copy is another folder.
-  const others = args
-    .toSpliced(at, args[at] === '--mutant' ? 2 : 1)
-    .map((arg, i, all) => (all[i - 1] === '--html' ? resolve(arg) : arg))
+  const others = args.toSpliced(at, args[at] === '--mutant' ? 2 : 1)
   return inMutant(
     resolve(import.meta.dirname, '..'),
     mutant,

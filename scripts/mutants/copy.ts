@@ -20,7 +20,7 @@ export interface Running {
   readonly status: Promise<number>
 }
 
-/** Runs a script of the copy; `inherit`: what it says is said here. */
+/** Runs a script of the copy, from the folder that this runs in; `inherit`: what it says is said here. */
 export type RunScript = (script: string, args: readonly string[], output: 'inherit' | 'pipe') => Running
 
 export async function inMutant<T>(
@@ -44,7 +44,7 @@ export async function inMutant<T>(
     }
     return await work((script, args, output) => {
       const stderr = output === 'inherit' ? 'inherit' : 'ignore'
-      const child = spawn(process.execPath, [script, ...args], { cwd: copy, stdio: ['ignore', output, stderr] })
+      const child = spawn(process.execPath, [join(copy, script), ...args], { stdio: ['ignore', output, stderr] })
       const status = new Promise<number>((resolve, reject) => {
         child.once('error', reject)
         child.once('close', (code) => resolve(code ?? -1))

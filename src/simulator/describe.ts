@@ -55,7 +55,7 @@ export function describeOutcome(outcome: PutOutcome | GetOutcome | DeleteOutcome
   }
 }
 
-export function describeDot({ life, counter }: Dot): string {
+function describeDot({ life, counter }: Dot): string {
   return `${life.slice(0, LIFE_DIGITS)}:${counter}`
 }
 

@@ -2,6 +2,7 @@
 // Invariant: a message is told when its last byte has arrived; one that never does is not told.
 
 import { decodeView } from '../core/causality/view.ts'
+import { partitionOf } from '../core/ring/partition.ts'
 import { decodeFrame } from '../protocol/codec.ts'
 import { type Frame, PART, type Reply, type Request } from '../protocol/messages.ts'
 import { describeVersion } from './describe.ts'
@@ -87,7 +88,7 @@ function describeRequest(request: Request): Told {
       return { kind: 'other', text: 'compare' }
     case 'exchange':
     case 'tree':
-      return { kind: 'exchange', text: `${request.type} of partition ${request.partition >>> 4}` }
+      return { kind: 'exchange', text: `${request.type} of partition ${partitionOf(request.partition)}` }
     default:
       return { kind: 'other', text: request.type }
   }
