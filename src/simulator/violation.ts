@@ -8,6 +8,7 @@ export interface Violation {
   readonly what: string
 }
 
+/** Of each guarantee: many violations of one must not hide another's. */
 const KEPT_MAX = 20
 
 export class Violations {
@@ -26,6 +27,7 @@ export class Violations {
 
   add(guarantee: string, what: string): void {
     this.#trace(`VIOLATION ${guarantee} ${what}`)
-    if (this.found.length < KEPT_MAX) this.found.push({ guarantee, at: this.#now(), what })
+    const kept = this.found.filter((violation) => violation.guarantee === guarantee).length
+    if (kept < KEPT_MAX) this.found.push({ guarantee, at: this.#now(), what })
   }
 }

@@ -1,0 +1,72 @@
+// Freshness where more than contexts decides: stamps, and several attempts of one write.
+
+import { describe, expect, test } from 'vitest'
+import { joinStrictWrite } from '../../../src/simulator/checkers/freshness.ts'
+import { writeOf } from './outcomes.ts'
+import { seenOf } from './scene.ts'
+import { Story } from './story-of-a-key.ts'
+
+describe('where the last writer wins', () => {
+  const lww = { bucket: { conflict: 'lww' } } as const
+
+  test('a greater stamp takes the place', async () => {
+    const story = await Story.begin(lww)
+    story.write('a', { stamp: 5 })
+    expect(story.read([story.write('b', { stamp: 6 })])).toEqual([])
+  })
+
+  test('G9: a smaller stamp does not', async () => {
+    const story = await Story.begin(lww)
+    story.write('a', { stamp: 5 })
+    expect(story.read([story.write('b', { stamp: 4 })])).toEqual(['G9', 'G4'])
+  })
+
+  test('G4: what lost is shown after what won', async () => {
+    const story = await Story.begin(lww)
+    const a = story.write('a', { stamp: 5 })
+    story.read([story.write('b', { stamp: 6 })])
+    expect(story.read([a])).toEqual(['G9', 'G4'])
+  })
+
+  test('a late hint may show where what had won is deleted and collected, if no strict answer knew it', async () => {
+    const story = await Story.begin(lww)
+    const late = story.write('a', { stamp: 5, fate: 'unknown' })
+    const won = story.write('b', { stamp: 6 })
+    story.write('d', { kind: 'delete', on: [won], stamp: 7 })
+    expect(story.read([late])).toEqual([])
+    // From here on a strict answer has shown it.
+    const again = story.write('c', { on: [late], stamp: 8, kind: 'delete' })
+    expect(story.read([late])).toEqual(['G4'])
+    expect(again.seen.has(late.version.dot)).toBe(true)
+  })
+})
+
+describe('idempotent writes', () => {
+  test('one attempt stands for all', async () => {
+    const story = await Story.begin()
+    const first = story.write('a', { tagged: true })
+    const second = story.write('a', { again: first })
+    expect(story.read([first])).toEqual([])
+    expect(story.read([second])).toEqual([])
+  })
+
+  test('G4: a write whose other attempt was superseded is shown again, once that was told', async () => {
+    const story = await Story.begin()
+    const first = story.write('a', { tagged: true })
+    const second = story.write('a', { again: first, fate: 'unknown' })
+    story.write('b', { on: [first] })
+    expect(story.read([second])).toEqual(['G9', 'G4'])
+  })
+
+  test('a write that only some context names has told nobody which others died with it', async () => {
+    const story = await Story.begin()
+    const first = story.write('a', { tagged: true, fate: 'unknown' })
+    const second = story.write('a', { again: first, fate: 'unknown' })
+    const deletion = story.write('d', { on: [first], kind: 'delete', fate: 'unknown' })
+    const c = story.write('c', { fate: 'unknown' })
+    story.read([c], { seen: seenOf(deletion, c) })
+    expect(story.read([second, c])).toEqual([])
+    joinStrictWrite(writeOf(story.scene, deletion, { deleted: true }))
+    expect(story.read([second, c])).toEqual(['G4'])
+  })
+})
