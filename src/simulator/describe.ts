@@ -74,3 +74,7 @@ function receiptOf({ receipt }: { readonly receipt: Receipt }): string {
   const { guarantee, replied, required, n, hinted, durable } = receipt
   return `; ${guarantee}, ${replied} of ${n} (${required} asked${hinted > 0 ? `, ${hinted} hinted` : ''}${durable > 0 ? `, ${durable} durable` : ''})`
 }
+
+export function describeError(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message).split('\n').slice(0, 4).join(' | ') : String(error)
+}

@@ -57,7 +57,16 @@ export class WriteRecord {
   }
 
   get stamp(): number {
-    return Math.max(0, ...[...this.attempts.values()].map(({ stamp }) => stamp))
+    let most = 0
+    for (const { stamp } of this.attempts.values()) most = Math.max(most, stamp)
+    return most
+  }
+
+  /** Infinity: nothing was sent. */
+  get leastStamp(): number {
+    let least = Infinity
+    for (const { stamp } of this.attempts.values()) least = Math.min(least, stamp)
+    return least
   }
 
   isIn(set: DotSet): boolean {
@@ -79,7 +88,9 @@ export class KeyHistory {
   readonly partition: PartitionId
   readonly conflict: Conflict
   readonly settings: BucketSettings
+  /** In the order in which they began; `note` adds one. */
   readonly writes: WriteRecord[] = []
+  readonly #byId = new Map<string, WriteRecord>()
   readonly byDot: Map<string, WriteRecord> = new Map()
   /** All that strict operations which have ended must have in common with those that begin now. */
   strict: DotSet = DotSet.empty()
@@ -109,8 +120,13 @@ export class KeyHistory {
     return `${this.bucket}/${this.key}`
   }
 
+  note(write: WriteRecord): void {
+    this.writes.push(write)
+    this.#byId.set(write.id, write)
+  }
+
   find(id: string): WriteRecord | undefined {
-    return this.writes.find((write) => write.id === id)
+    return this.#byId.get(id)
   }
 
   /** The write whose value this is; null: nobody's. */
@@ -138,7 +154,7 @@ export class KeyHistory {
         tagged: false,
       })
       write.fate = 'unknown'
-      this.writes.push(write)
+      this.note(write)
     }
     if (!write) return null
     this.noteAttempt(write, version, view.seen, now)

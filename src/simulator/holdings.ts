@@ -29,6 +29,11 @@ export function storagesSince(host: Host, since: number): Storage[] {
   return running ? [...departed, running] : departed
 }
 
+/** That of the last run, if the host is down. */
+export function storageOf(host: Host): Storage | undefined {
+  return host.node?.rooms?.storage ?? host.departed.at(-1)?.storage
+}
+
 /** The homes of a key, as every node computes them. */
 export function homesOf(cluster: SimulatedCluster, key: KeyHistory): readonly string[] {
   for (const host of cluster.hosts) {

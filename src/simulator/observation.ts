@@ -8,9 +8,12 @@ import type { QuorateNode } from '../node/node.ts'
 import { checkAvailability } from './checkers/availability.ts'
 import { checkAnsweredContext, checkContextReached, checkSent } from './checkers/context.ts'
 import { DotsUnique } from './checkers/dots-unique.ts'
+import { Collected } from './checkers/collected.ts'
+import { Copies } from './checkers/copies.ts'
 import { Durability } from './checkers/durability.ts'
 import { checkExpiry } from './checkers/expiry.ts'
 import { checkFreshness, joinStrictWrite } from './checkers/freshness.ts'
+import { HintsKept } from './checkers/hints.ts'
 import { checkIntact } from './checkers/intact.ts'
 import { checkReadReceipt, checkWriteReceipt } from './checkers/receipts.ts'
 import { checkSiblings } from './checkers/siblings.ts'
@@ -23,6 +26,9 @@ import { tally, type World } from './world.ts'
 export class Observation {
   readonly stability: Stability
   readonly durability: Durability
+  readonly #copies: Copies
+  readonly #hints: HintsKept
+  readonly #collected: Collected
   readonly dots: DotsUnique
   readonly #world: World
 
@@ -30,6 +36,9 @@ export class Observation {
     this.#world = world
     this.stability = new Stability(() => world.cluster.time.now)
     this.durability = new Durability(world)
+    this.#copies = new Copies(world)
+    this.#hints = new HintsKept(world)
+    this.#collected = new Collected(world)
     this.dots = new DotsUnique(world.violations)
   }
 
@@ -51,6 +60,13 @@ export class Observation {
       }
       write(member, outgoing, hintFor, deadlineAt, done)
     }
+  }
+
+  /** What must hold at any time. `isWhole`: nothing that was destroyed is still to be repaired. */
+  tick(isWhole: boolean): void {
+    this.#copies.tick(isWhole)
+    this.#hints.tick(isWhole)
+    this.#collected.tick(isWhole)
   }
 
   /** What holds for the key now, before an operation on it begins. */
@@ -109,6 +125,8 @@ export class Observation {
       )
     checkWriteReceipt(this.#world, judged)
     this.durability.check(judged)
+    this.#copies.note(judged)
+    this.#collected.note(judged)
     checkAnsweredContext(this.#world, judged)
     joinStrictWrite(judged)
   }

@@ -2,15 +2,14 @@
 // what the clients were promised. Invariant: equal seeds give equal histories, event by event; the hash over all events proves it.
 
 import { createHash } from 'node:crypto'
-import type { GetOutcome } from '../coordinator/operations.ts'
 import { partitionId } from '../core/ring/partition.ts'
 import { keyHash, partitionOfHash } from '../core/ring/key-hash.ts'
 import { DEFAULT_BUCKET } from '../core/membership/bucket-settings.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { checkBounds } from './checkers/bounds.ts'
-import { whatDiffers } from './checkers/convergence.ts'
-import { checkFinalRead, checkStored } from './checkers/final-state.ts'
 import { Client } from './clients/client.ts'
+import { describeError } from './describe.ts'
+import { Ending } from './ending.ts'
 import { FaultInjector } from './faults/injector.ts'
 import { History } from './history.ts'
 import { Observation } from './observation.ts'
@@ -19,7 +18,7 @@ import { SimulatedCluster } from './simulated-cluster.ts'
 import type { ClockSettings } from './simulated-process.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { type Violation, Violations } from './violation.ts'
-import { type Doings, tally, type World } from './world.ts'
+import type { Doings, World } from './world.ts'
 
 export interface SeedResult {
   readonly seed: number
@@ -62,7 +61,10 @@ export interface RunOptions {
 const NOTHING: Doings = { faults: new Set(), operations: new Set() }
 
 const ACTIVE_MS_MAX = 180_000
-const HEALING_MS_MAX = 90_000
+const HEARD_MAX = 1 << 15
+/** Copies are counted so often; bounds are looked at every so many times. */
+const TICK_MS = 50
+const TICKS_PER_LOOK = 5
 
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<SeedResult> {
   const run = new SeedRun(options.plan ?? planOf(seed), options)
@@ -72,6 +74,8 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
 class SeedRun {
   readonly #plan: SeedPlan
   readonly #hash = createHash('sha256')
+  /** Events that are not in the hash yet. */
+  #heard = ''
   readonly #world: World
   readonly #observation: Observation
   readonly #faults: FaultInjector
@@ -88,7 +92,8 @@ class SeedRun {
     this.#plan = plan
     const trace = (event: string): void => {
       const at = cluster.time.now
-      this.#hash.update(`${at} ${event}\n`)
+      this.#heard += `${at} ${event}\n`
+      if (this.#heard.length >= HEARD_MAX) this.#hashHeard()
       onEvent?.(at, event)
     }
     const clocks = new SeededRandom(`clocks ${plan.seed}`)
@@ -112,11 +117,13 @@ class SeedRun {
       memory: plan.memory,
       secrets: plan.secrets,
       healing: plan.healing,
+      timings: plan.timings,
       limits: {
         hintBytesMax: plan.hintBytesMax,
         bytesMax: plan.bytesMax,
         siblingsMax: plan.siblingsMax,
         partBytes: plan.partBytes,
+        ...plan.files,
       },
       clockOf,
       trace,
@@ -137,6 +144,7 @@ class SeedRun {
       faults: new Map(),
       leftOut: leftOut ?? NOTHING,
       begun: { faults: new Set(), operations: new Set() },
+      load: null,
       disksTrusted: true,
       clocksTrusted: true,
     }
@@ -160,6 +168,7 @@ class SeedRun {
       await new Promise((resolve) => setImmediate(resolve))
       process.off('unhandledRejection', onRejection)
     }
+    this.#hashHeard()
     return {
       seed: this.#plan.seed,
       hash: this.#hash.digest('hex').slice(0, 32),
@@ -172,6 +181,11 @@ class SeedRun {
       simulatedMs: this.#world.cluster.time.now,
       activeMs: this.#activeMs,
     }
+  }
+
+  #hashHeard(): void {
+    this.#hash.update(this.#heard)
+    this.#heard = ''
   }
 
   get #isStopped(): boolean {
@@ -193,8 +207,9 @@ class SeedRun {
       })
     else await this.#work()
     if (this.#isStopped) return
-    await this.#heal()
-    if (!this.#isStopped) await this.#judge()
+    const ending = new Ending(this.#world, this.#observation, this.#faults)
+    await ending.heal()
+    if (!this.#isStopped) await ending.judge()
   }
 
   async #form(): Promise<void> {
@@ -234,70 +249,11 @@ class SeedRun {
     const done = (): void => void left--
     for (const client of this.#clients) void client.run(enough).then(done)
     void this.#faults.run(enough).then(done)
-    while (left > 0 && !this.#isStopped) {
-      await cluster.time.runFor(250)
-      this.#faults.losses.tick()
-      checkBounds(this.#world)
+    for (let tick = 0; left > 0 && !this.#isStopped; tick++) {
+      await cluster.time.runFor(TICK_MS)
+      this.#observation.tick(this.#faults.losses.isWhole)
+      if (tick % TICKS_PER_LOOK === 0) checkBounds(this.#world)
       if (cluster.time.now > limit + ACTIVE_MS_MAX) throw new Error('the clients do not come to an end')
-    }
-  }
-
-  /** Everything is mended; then the cluster has so long to become one. */
-  async #heal(): Promise<void> {
-    const { cluster, violations, disksTrusted } = this.#world
-    const { antiEntropy } = this.#plan.healing
-    this.#world.trace('everything is mended')
-    this.#faults.operator.mendAll()
-    const until = cluster.time.now + HEALING_MS_MAX
-    const whole = antiEntropy && disksTrusted
-    let differs: string | null = 'not looked yet'
-    for (let round = 0; differs !== null && cluster.time.now < until; round++) {
-      await cluster.time.runFor(500)
-      for (const host of cluster.hosts) this.#faults.operator.bringBack(host)
-      for (const host of cluster.hosts) this.#faults.operator.enlarge(host)
-      checkBounds(this.#world)
-      differs = whatDiffers(this.#world, whole)
-      // Without anti-entropy reads of all homes do its work.
-      if (differs !== null && !antiEntropy && round % 4 === 3) await this.#readAll('all', null)
-    }
-    if (differs !== null) violations.add('G5', `${HEALING_MS_MAX / 1000} s after everything was mended: ${differs}`)
-    this.#faults.losses.tick()
-  }
-
-  async #judge(): Promise<void> {
-    const { cluster } = this.#world
-    checkStored(this.#world, this.#observation)
-    const through =
-      cluster.hosts.length <= 3
-        ? cluster.hosts
-        : [0, 1, 2].map((i) => cluster.hosts[(this.#plan.seed + i) % cluster.hosts.length])
-    for (const host of through) if (host?.serving) await this.#readAll('quorum', host.name)
-    await this.#observation.durability.finish()
-  }
-
-  /** Reads every key; through whoever serves when no host is named, and then nothing is judged. */
-  async #readAll(r: 'all' | 'quorum', through: string | null): Promise<void> {
-    const { cluster, history } = this.#world
-    for (const key of history.keys.values()) {
-      const host = through === null ? cluster.serving[0] : cluster.host(through)
-      const node = host?.node
-      if (!host || !node) return
-      const startedAt = cluster.time.now
-      let outcome: GetOutcome
-      try {
-        outcome = await cluster.time.settle(
-          node.coordinator.get({ bucket: key.bucket, key: key.key, r, timeoutMs: 5000 }),
-          20_000,
-        )
-      } catch (error) {
-        this.#world.violations.add(
-          'G11',
-          `a read of ${key.name} through ${host.name} has no end: ${describeError(error)}`,
-        )
-        continue
-      }
-      tally(this.#world.operations, `final get ${outcome.type}`)
-      if (through !== null) checkFinalRead(this.#world, key, host.name, startedAt, outcome)
     }
   }
 
@@ -317,8 +273,4 @@ class SeedRun {
       error: (fields, message) => say('error', fields, message),
     }
   }
-}
-
-function describeError(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message).split('\n').slice(0, 4).join(' | ') : String(error)
 }

@@ -4,7 +4,7 @@
 import type { BucketSettings, Level } from '../core/membership/bucket-settings.ts'
 import { DEFAULT_BUCKET } from '../core/membership/bucket-settings.ts'
 import { quorumInForce } from '../core/quorum/level.ts'
-import { DEFAULT_HEALING, type Healing } from '../node/options.ts'
+import { DEFAULT_HEALING, type Healing, type NodeLimits, type NodeTimings } from '../node/options.ts'
 import { SeededRandom } from './seeded-random.ts'
 
 /** How a client uses contexts. `session`: the union of all it got, also on reads, on a key of its own. */
@@ -47,6 +47,10 @@ const FAULT_KINDS = [
   'bit-rot',
   'lost-record',
   'old-disk',
+  'burst',
+  'hot-key',
+  'sibling-flood',
+  'huge-values',
 ] as const
 
 export type FaultKind = (typeof FAULT_KINDS)[number]
@@ -84,13 +88,12 @@ export interface SeedPlan {
   readonly ownLevels: boolean
   readonly sloppyAllowed: boolean
   readonly valueBytesMax: number
+  /** What is not the same in every cluster, nor in every seed. */
+  readonly timings: Partial<NodeTimings>
+  readonly files: Pick<NodeLimits, 'segmentBytesMax' | 'checkpointBytesMin'>
   /** Larger messages leave in parts, and are then neither lost nor repeated nor overtaken alone. */
   readonly partBytes: number
 }
-
-/** Seeds in which values are often large enough to stay where they came, and to leave in parts. */
-const LARGE_RATE = 0.08
-const LARGE_BYTES = 160_000
 
 export function planOf(seed: number): SeedPlan {
   const random = new SeededRandom(`plan ${seed}`)
@@ -119,7 +122,7 @@ export function planOf(seed: number): SeedPlan {
     ],
     skew: random.pick([0.5, 1, 1.5]),
     faults,
-    meanFaultIntervalMs: random.pick([600, 1000, 1500]),
+    meanFaultIntervalMs: random.pick([350, 700, 1200]),
     meanFaultDurationMs: random.pick([500, 1200, 2500]),
     meanThinkMs: random.pick([40, 100, 200]),
     operationsMin: random.integer(220, 300),
@@ -129,10 +132,25 @@ export function planOf(seed: number): SeedPlan {
     hintBytesMax: random.chance(0.15) ? 2_000 : 1 << 20,
     bytesMax: random.chance(0.1) && !memory ? 12_000 : 1 << 26,
     siblingsMax: random.chance(0.15) ? 4 : 100,
-    ownLevels: random.chance(0.5),
+    ownLevels: random.chance(0.7),
     sloppyAllowed,
     partBytes: random.fork('parts').pick([1 << 10, 64 << 10]),
-    valueBytesMax: random.fork('large').chance(LARGE_RATE) ? LARGE_BYTES : random.pick([60, 300, 3000]),
+    valueBytesMax: random.pick([60, 300, 3000]),
+    ...constantsOf(random.fork('constants')),
+  }
+}
+
+function constantsOf(random: SeededRandom): Pick<SeedPlan, 'timings' | 'files'> {
+  const segmentBytesMax = random.pick([16 << 10, 64 << 10, 256 << 10])
+  return {
+    timings: {
+      antiEntropyIntervalMs: random.pick([800, 1500, 3000]),
+      collectionIntervalMs: random.pick([400, 1000, 2000]),
+      hintIntervalMs: random.pick([100, 200, 500]),
+      hedgeMs: random.pick([20, 60, 150]),
+      healingBudgetMs: random.pick([500, 1000]),
+    },
+    files: { segmentBytesMax, checkpointBytesMin: 2 * segmentBytesMax },
   }
 }
 
@@ -191,7 +209,7 @@ function faultsOf(
   const { destructive, memory, healing, lossesMax } = given
   const possible = FAULT_KINDS.filter((kind) => {
     if (DESTRUCTIVE.has(kind)) {
-      if (kind === 'old-disk' && !random.chance(0.3)) return false
+      if (kind === 'old-disk' && !random.chance(0.4)) return false
       return destructive && lossesMax > 0 && !(memory && kind !== 'lost-record')
     }
     if (memory && ['power-cut', 'crash-at-io', 'slow-disk', 'failed-sync', 'full-disk', 'restart-all'].includes(kind))

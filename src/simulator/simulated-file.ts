@@ -83,7 +83,7 @@ export class SimulatedFile {
     const from = this.#size
     let to = from
     for (const chunk of chunks) {
-      this.#cached = roomFor(this.#cached, to + chunk.length)
+      this.#cached = roomFor(this.#cached, to + chunk.length, Buffer.allocUnsafe)
       this.#cached.set(chunk, to)
       to += chunk.length
     }
@@ -184,9 +184,9 @@ export class SimulatedFile {
   }
 }
 
-function roomFor(buffer: Buffer, bytes: number): Buffer {
+function roomFor(buffer: Buffer, bytes: number, allocate: (bytes: number) => Buffer = Buffer.alloc): Buffer {
   if (bytes <= buffer.length) return buffer
-  const larger = Buffer.alloc(Math.max(bytes, buffer.length * 2, 4096))
+  const larger = allocate(Math.max(bytes, buffer.length * 2, 4096))
   buffer.copy(larger)
   return larger
 }

@@ -45,6 +45,7 @@ export class SimulatedConnection implements Connection {
   #frameLeft = 0
   #prefix = 0
   #prefixBytes = 0
+  #chances: SeededRandom | null = null
 
   constructor(
     network: SimulatedNetwork,
@@ -65,7 +66,7 @@ export class SimulatedConnection implements Connection {
 
   /** The chances of what goes from here to the other side. */
   get #random(): SeededRandom {
-    return this.#network.randomFor(this.host, this.peer.host)
+    return (this.#chances ??= this.#network.randomFor(this.host, this.peer.host))
   }
 
   get pendingBytes(): number {

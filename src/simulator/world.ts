@@ -16,6 +16,18 @@ export function nameOfOperation(client: string, number: number): string {
   return `${client}:${number}`
 }
 
+/** What a fault makes of the clients' ordinary work, for a while. */
+export interface Load {
+  /** Of a client's pause between operations, the share that is left. */
+  readonly pace?: number
+  /** Most operations are on this key. */
+  readonly hot?: { readonly bucket: string; readonly key: string }
+  /** Most of these are writes without a context. */
+  readonly isBlind?: boolean
+  /** Some values are so large. */
+  readonly valueBytes?: number
+}
+
 export interface World {
   readonly plan: SeedPlan
   readonly cluster: SimulatedCluster
@@ -28,6 +40,8 @@ export interface World {
   /** What is not done in this run; all else has the same chances as in the whole one. */
   readonly leftOut: Doings
   readonly begun: { readonly faults: Set<number>; readonly operations: Set<string> }
+  /** Null: the ordinary one. */
+  load: Load | null
   /** A disk from the past came back: only what holds then is judged from here on. */
   disksTrusted: boolean
   /** Some wall clock was beyond the bound: expiry is not judged by time. */

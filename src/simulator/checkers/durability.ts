@@ -25,8 +25,10 @@ interface Sample {
   readonly images: ReadonlyMap<string, DiskImage>
 }
 
-const SAMPLES_MAX = 12
-const SAMPLE_RATE = 0.06
+const SAMPLES_MAX = 16
+const SAMPLE_RATE = 0.04
+/** While a holder's disk fails to sync now and then. */
+const AILING_RATE = 0.3
 
 export class Durability {
   readonly #world: World
@@ -64,11 +66,12 @@ export class Durability {
       return
     }
     if (plan.memory || key.settings.durability === 'memory') return
+    const isAiling = holders.some((name) => cluster.host(name).disk.faults.syncError > 0)
     const doubtful = sure < outcome.receipt.required
     if (
       doubtful
         ? this.#doubts++ < 2 * SAMPLES_MAX
-        : this.#samples.length < SAMPLES_MAX && this.#random.chance(SAMPLE_RATE)
+        : this.#samples.length < SAMPLES_MAX && this.#random.chance(isAiling ? AILING_RATE : SAMPLE_RATE)
     ) {
       // Of a host that died meanwhile only what is on its disk now counts; disks lost since then are the injector's to allow.
       const images = new Map(holders.map((name) => [name, cluster.host(name).disk.syncedImage()] as const))

@@ -70,7 +70,9 @@ function isExplained(
   visited: Set<WriteRecord>,
 ): boolean {
   visited.add(write)
-  for (const other of key.writes) {
+  // From the last one back: most writes were superseded by a recent one.
+  for (let at = key.writes.length - 1; at >= 0; at--) {
+    const other = key.writes[at] as WriteRecord
     if (visited.has(other) || other.fate === 'void' || other.attempts.size === 0 || other.startedAt > answer.endedAt)
       continue
     if (!takesPlaceOf(key, other, write)) continue
@@ -85,8 +87,7 @@ function isExplained(
 function takesPlaceOf(key: KeyHistory, other: WriteRecord, write: WriteRecord): boolean {
   if (other.covers(write)) return true
   if (key.conflict === 'siblings') return false
-  const least = Math.min(...[...write.attempts.values()].map(({ stamp }) => stamp))
-  return other.stamp >= least
+  return other.stamp >= write.leastStamp
 }
 
 interface Grounds {

@@ -49,7 +49,7 @@ export class Client {
     const { cluster, plan, leftOut, begun } = this.#world
     for (let number = 0; !until(); number++) {
       this.#random = cluster.random.fork(`client ${this.#index} operation ${number}`)
-      await wait(cluster.time, this.#random.exponential(plan.meanThinkMs))
+      await wait(cluster.time, this.#random.exponential(plan.meanThinkMs) * (this.#world.load?.pace ?? 1))
       if (until()) return
       const name = nameOfOperation(this.name, number)
       if (leftOut.operations.has(name)) continue
@@ -77,12 +77,13 @@ export class Client {
   async #one(): Promise<void> {
     const choice = this.#random.next()
     const { bucket, key } = this.#choose()
+    if (this.#world.load?.isBlind && this.#random.chance(0.8)) return this.#putBlindly(bucket, key)
     if (choice < 0.38) return this.#put(bucket, key)
     if (choice < 0.74) return this.#get(bucket, key)
     if (choice < 0.83) return this.#delete(bucket, key)
     if (choice < 0.88) return this.#burst(bucket, key)
-    if (choice < 0.93) return this.#retry()
-    if (choice < 0.97) return this.#conditional(bucket, key)
+    if (choice < 0.94) return this.#retry()
+    if (choice < 0.975) return this.#conditional(bucket, key)
     return this.#list(bucket)
   }
 
@@ -90,6 +91,9 @@ export class Client {
     const { buckets, skew } = this.#world.plan
     const first = buckets[0] as PlannedBucket
     if (this.#habit === 'session' && this.#random.chance(0.6)) return { bucket: first, key: `own-${this.name}` }
+    const { hot } = this.#world.load ?? {}
+    const hotBucket = buckets.find(({ name }) => name === hot?.bucket)
+    if (hot && hotBucket && this.#random.chance(0.8)) return { bucket: hotBucket, key: hot.key }
     const bucket = this.#random.pick(buckets)
     const weights = bucket.keys.map((_, i) => (i + 1) ** -skew)
     let at = this.#random.next() * weights.reduce((sum, weight) => sum + weight, 0)
@@ -120,6 +124,10 @@ export class Client {
     )
   }
 
+  async #putBlindly(bucket: PlannedBucket, name: string): Promise<void> {
+    await this.#send(this.#newPut(this.#world.history.of(bucket.name, name), {}))
+  }
+
   /** With this probability; long enough to be seen, short enough to be over before the run is. */
   #lifetimeMs(chance: number): number | undefined {
     return this.#random.chance(chance) ? this.#random.integer(150, 4000) : undefined
@@ -137,11 +145,11 @@ export class Client {
       context: context === null ? null : (context?.seen ?? EMPTY),
       tagged: given.idempotencyKey !== undefined,
     })
-    key.writes.push(write)
-    const bytes = valueFor(
-      { bucket: key.bucket, key: key.key, writeId: id },
-      this.#random.integer(0, plan.valueBytesMax),
-    )
+    key.note(write)
+    const { valueBytes } = this.#world.load ?? {}
+    const isHuge = valueBytes !== undefined && this.#random.chance(HUGE_RATE)
+    const claim = { bucket: key.bucket, key: key.key, writeId: id }
+    const bytes = valueFor(claim, this.#random.integer(0, isHuge ? valueBytes : plan.valueBytesMax))
     const content: Content = { contentType: 'text/plain', meta: [['write', id]], bytes }
     return { key, write, options: { ...this.#options(key), ...given, content } }
   }
@@ -199,12 +207,23 @@ export class Client {
     await Promise.all(through.map((host) => this.#send(request, host)))
   }
 
-  /** The same request once more, whatever has happened to its value since. */
+  /** The same request once more, whatever has happened to its value since; often by one who looks before and after. */
   async #retry(): Promise<void> {
     if (this.#repeatable.length === 0) return
-    const request = this.#random.pick(this.#repeatable)
+    const { now } = this.#world.cluster.time
+    // What expired a while ago has been collected, and must not come back.
+    const spent = this.#repeatable.filter(({ write }) => write.ttlMs !== null && write.startedAt + write.ttlMs < now)
+    const request = this.#random.pick(spent.length > 0 && this.#random.chance(0.5) ? spent : this.#repeatable)
+    const looks = this.#random.chance(0.5)
+    const look = async (): Promise<void> => {
+      const through = this.#coordinator()
+      if (looks && through && !request.key.quiet)
+        await this.#requests.get(request.key, this.#options(request.key), through)
+    }
+    await look()
     tally(this.#world.operations, 'retry with its idempotency key')
     await this.#send(request)
+    await look()
   }
 
   async #list(bucket: PlannedBucket): Promise<void> {
@@ -216,13 +235,13 @@ export class Client {
   #options(key: KeyHistory): KeyOptions {
     const { ownLevels, sloppyAllowed, lossesMax, nodes } = this.#world.plan
     const n = Math.min(key.settings.n, nodes)
-    const own = ownLevels && this.#random.chance(0.3)
+    const own = ownLevels && this.#random.chance(0.4)
     // An acknowledgement at W = 1 stands on one disk.
     const leastW =
       this.#world.plan.faults.some((kind) => kind === 'wipe' || kind === 'bit-rot') || this.#world.plan.memory
         ? Math.min(n, lossesMax + 1)
         : 1
-    const level = (least: number): Level => (this.#random.chance(0.2) ? 'all' : this.#random.integer(least, n + 1))
+    const level = (least: number): Level => (this.#random.chance(0.3) ? 'all' : this.#random.integer(least, n + 1))
     return {
       bucket: key.bucket,
       key: key.key,
@@ -234,4 +253,5 @@ export class Client {
   }
 }
 
+const HUGE_RATE = 0.3
 const EMPTY = DotSet.empty()

@@ -9,7 +9,6 @@ import type { Storage } from '../../storage/storage.ts'
 import type { KeyHistory } from '../history.ts'
 import { homesOf, recordAt } from '../holdings.ts'
 import type { Host } from '../simulated-cluster.ts'
-import type { DiskImage } from '../simulated-disk.ts'
 import { wait } from '../virtual-clock.ts'
 import type { Means } from './means.ts'
 
@@ -18,8 +17,6 @@ const QUIET_MS = 3000
 
 export class DestructiveKinds {
   readonly #means: Means
-  /** Of each host that will get its old disk back. */
-  readonly #images = new Map<string, DiskImage>()
 
   constructor(means: Means) {
     this.#means = means
@@ -88,15 +85,13 @@ export class DestructiveKinds {
 
   /** A directory is put back as it was some time ago: nothing but unique dots is promised from then on. */
   async oldDisk(durationMs: number): Promise<void> {
-    const { world, losses, operator } = this.#means
+    const { world, time, losses, operator } = this.#means
     const host = this.#expendable()
     if (!host) return
-    const image = this.#images.get(host.name)
-    if (!image) {
-      this.#images.set(host.name, host.disk.syncedImage())
-      return
-    }
-    this.#means.note('old-disk', host.name)
+    const image = host.disk.syncedImage()
+    await wait(time, durationMs)
+    if (!losses.mayLose(host.name) || operator.keepsDown(host)) return
+    this.#means.note('old-disk', `${host.name} as ${durationMs.toFixed(0)} ago`)
     losses.note(host.name)
     world.disksTrusted = false
     world.cluster.crash(host, 'reset', true)

@@ -7,6 +7,7 @@ import { wait } from '../virtual-clock.ts'
 import type { World } from '../world.ts'
 import { DestructiveKinds } from './destructive-kinds.ts'
 import { DiskKinds } from './disk-kinds.ts'
+import { LoadKinds } from './load-kinds.ts'
 import type { Losses } from './losses.ts'
 import { Means } from './means.ts'
 import { NetworkKinds } from './network-kinds.ts'
@@ -73,6 +74,7 @@ function faultsWith(means: Means): Readonly<Record<FaultKind, Fault>> {
   const network = new NetworkKinds(means)
   const disks = new DiskKinds(means)
   const destructive = new DestructiveKinds(means)
+  const load = new LoadKinds(means)
   const lossy = { dropFrame: 0.02, duplicateFrame: 0.05, reorderFrame: 0.05, delayMsMax: 80 }
   return {
     kill: (ms) => processes.down('kill', 'reset', false, ms),
@@ -99,8 +101,8 @@ function faultsWith(means: Means): Readonly<Record<FaultKind, Fault>> {
     'impaired-links': (ms) => network.impair(ms),
     'hostile-peer': () => network.hostile(),
 
-    'slow-disk': (ms) => disks.degrade('slow-disk', { meanMs: 1 + means.random.exponential(8) }, ms),
-    'failed-sync': (ms) => disks.degrade('failed-sync', { syncError: 0.3 }, ms),
+    'slow-disk': (ms) => disks.slow(ms),
+    'failed-sync': (ms) => disks.failSync(ms),
     'full-disk': (ms) => disks.fill(ms),
     'crash-at-io': (ms) => disks.crashAtIo(ms),
 
@@ -108,5 +110,10 @@ function faultsWith(means: Means): Readonly<Record<FaultKind, Fault>> {
     'bit-rot': (ms) => destructive.rot(ms),
     'lost-record': () => destructive.loseRecord(),
     'old-disk': (ms) => destructive.oldDisk(ms),
+
+    burst: (ms) => load.burst(ms),
+    'hot-key': (ms) => load.hotKey(ms),
+    'sibling-flood': (ms) => load.siblingFlood(ms),
+    'huge-values': (ms) => load.hugeValues(ms),
   }
 }
