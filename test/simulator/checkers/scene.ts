@@ -21,6 +21,7 @@ import { SeededRandom } from '../../../src/simulator/seeded-random.ts'
 import { valueFor } from '../../../src/simulator/values.ts'
 import { type Violation, Violations } from '../../../src/simulator/violation.ts'
 import type { World } from '../../../src/simulator/world.ts'
+import { PackedMemtable } from '../../../src/storage/packed-memtable.ts'
 import { Storage } from '../../../src/storage/storage.ts'
 import { SILENT_LOGGER } from '../../../src/telemetry/log.ts'
 
@@ -110,6 +111,7 @@ export class Scene {
       faults: new Map(),
       leftOut: { faults: new Set(), operations: new Set() },
       begun: { faults: new Set(), operations: new Set() },
+      load: null,
       disksTrusted: true,
       clocksTrusted: true,
     }
@@ -154,7 +156,7 @@ export class Scene {
         context,
         tagged: told.tagged ?? again !== undefined,
       })
-    if (!again) key.writes.push(write)
+    if (!again) key.note(write)
     const dot: Dot = { life: LIFE, counter: ++this.#counter }
     const content = kind === 'put' ? contentOf(key, id) : null
     const deadlineMs = ttlMs === undefined ? null : startedAt + ttlMs
@@ -178,6 +180,13 @@ export class Scene {
       if (result.type === 'refused') throw new Error(result.reason)
     }
   }
+}
+
+/** The record goes from this home; its clock still names what was there. */
+export function forget(scene: Scene, { name }: Host): void {
+  const { memtable } = scene.rooms(name).storage
+  if (!(memtable instanceof PackedMemtable)) throw new TypeError('records cannot be taken out of this memtable')
+  memtable.remove(scene.key.partition, scene.key.bucket, scene.key.key)
 }
 
 export function contentOf(key: Pick<KeyHistory, 'bucket' | 'key'>, id: string): Content {
