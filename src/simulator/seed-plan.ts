@@ -209,7 +209,7 @@ function faultsOf(
   const { destructive, memory, healing, lossesMax } = given
   const possible = FAULT_KINDS.filter((kind) => {
     if (DESTRUCTIVE.has(kind)) {
-      if (kind === 'old-disk' && !random.chance(0.4)) return false
+      if (kind === 'old-disk' && !random.chance(0.6)) return false
       return destructive && lossesMax > 0 && !(memory && kind !== 'lost-record')
     }
     if (memory && ['power-cut', 'crash-at-io', 'slow-disk', 'failed-sync', 'full-disk', 'restart-all'].includes(kind))
