@@ -8,7 +8,8 @@ export interface EntityTag {
   readonly tag: string
 }
 
-const TAG = /[\t ]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)")?[\t ]*(?:,|$)/y
+// Blanks can be taken in one way only: otherwise many of them, before what is no tag, would be tried in all ways.
+const TAG = /[\t ]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[\t ]*)?(?:,|$)/y
 
 /** `*`, the tags in order, or null when malformed. Empty list members are skipped (section 5.6.1.2). */
 export function parseEntityTags(text: string): readonly EntityTag[] | '*' | null {

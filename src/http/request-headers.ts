@@ -94,13 +94,16 @@ export function readPrecondition(headers: IncomingHttpHeaders): Precondition | u
 export function prefersRepresentation(headers: IncomingHttpHeaders): boolean {
   const { prefer } = headers
   if (prefer === undefined) return false
-  // What is quoted is one word, whatever stands in it; only one that could stand bare keeps its text.
-  const bare = String(prefer).replace(/"((?:[^"\\]|\\.)*)"/g, (_, inner: string) => (/^\w+$/.test(inner) ? inner : '?'))
+  // What is quoted is one word, whatever stands in it; only one that could stand bare keeps its text. A quote that does not end is taken
+  // up to the end, once: each within it would else be tried as a beginning.
+  const bare = String(prefer).replace(/"((?:[^"\\]|\\.)*)("|\\?$)/g, (_, inner: string, end: string) =>
+    end !== '"' ? '"' : /^\w+$/.test(inner) ? inner : '?',
+  )
   if (bare.includes('"')) return false
   for (const preference of bare.split(',')) {
-    const [, value] = /^\s*return\s*(?:=\s*(\w*)\s*)?(?:;|$)/i.exec(preference) ?? []
+    const [, given, value = ''] = /^\s*return\s*(?:(=)\s*(?:(\w+)\s*)?)?(?:;|$)/i.exec(preference) ?? []
     // The first one counts.
-    if (value !== undefined) return value.toLowerCase() === 'representation'
+    if (given !== undefined) return value.toLowerCase() === 'representation'
   }
   return false
 }
