@@ -294,7 +294,9 @@ export class ByteReader {
     let value = first & 0x7f
     for (let shift = 7; shift < 28; shift += 7) {
       const byte = buffer[++at] as number
-      if (byte > 0 && byte < 0x80) {
+      if (byte < 0x80) {
+        // A zero ends the number as any other does, and is one group too many.
+        if (byte === 0) break
         this.#position = at + 1
         return value | (byte << shift)
       }

@@ -57,3 +57,22 @@ describe('tails', () => {
     expect(() => reader.raw(tail.length)).toThrow(MalformedBytes)
   })
 })
+
+describe('numbers', () => {
+  it('have one spelling: a zero ends them, and is refused where it is one group too many', () => {
+    for (const bytes of [
+      [0x80, 0],
+      [0x80, 0, 1],
+      [0x81, 0],
+      [0xff, 0x80, 0],
+      [0x80, 0x80, 0, 1],
+      [0x80, 0x80, 0x80, 0],
+    ])
+      expect(() => new ByteReader(Buffer.from(bytes)).varint(), bytes.join()).toThrow(MalformedBytes)
+    for (const value of [0, 127, 128, 16_384, 2 ** 21, 2 ** 28, Number.MAX_SAFE_INTEGER]) {
+      const writer = new ByteWriter()
+      writer.varint(value)
+      expect(new ByteReader(writer.finish()).varint()).toBe(value)
+    }
+  })
+})
