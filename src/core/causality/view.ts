@@ -7,6 +7,7 @@ import { ByteReader, ByteWriter, MalformedBytes, type Split } from '../bytes.ts'
 import { compareDots, type Dot, type Life, sameDot } from './dot.ts'
 import { DotSet } from './dot-set.ts'
 import { hybridFromMs, type HybridTime } from './hybrid-clock.ts'
+import { type Lives, placeOf } from './lives.ts'
 import { compareByStamp, decodeVersion, encodeVersion, type Mark, type Version } from './version.ts'
 
 /** How concurrent versions meet: kept side by side, or the greatest (stamp, dot) wins. Fixed for each bucket. */
@@ -287,7 +288,7 @@ export function encodeDeadTags(writer: ByteWriter, deadTags: readonly DeadTag[],
 /** Id, fingerprint, and three numbers. */
 const DEAD_TAG_BYTES_MIN = 8 + 4 + 3
 
-export function decodeDeadTags(reader: ByteReader, lives: readonly Life[]): readonly DeadTag[] {
+export function decodeDeadTags(reader: ByteReader, lives: Lives): readonly DeadTag[] {
   const count = reader.count(DEAD_TAG_BYTES_MIN)
   if (count === 0) return NO_TAGS
   const tags: DeadTag[] = []
@@ -298,7 +299,7 @@ export function decodeDeadTags(reader: ByteReader, lives: readonly Life[]): read
     const place = Math.floor(packed / 2)
     const life = place === 0 ? reader.life() : lives[place - 1]
     if (life === undefined) throw new MalformedBytes('life out of table')
-    if (place === 0 && lives.includes(life)) throw new MalformedBytes('a life beside its table')
+    if (place === 0 && placeOf(lives, life) >= 0) throw new MalformedBytes('a life beside its table')
     const dot = { life, counter: reader.varint() }
     if (dot.counter === 0) throw new MalformedBytes('counter 0')
     const tag = { id, fingerprint, dot, stamp: reader.varint(), replaces: packed % 2 === 1 }
