@@ -79,11 +79,17 @@ export function unpackEntries(bytes: Uint8Array): Entries {
   for (let i = 0; i < count; i++) {
     const gap = reader.varint()
     if (i > 0 && gap === 0) throw new MalformedBytes('partitions out of order')
-    previous += gap
+    previous = placeBehind(previous, gap)
     entries.set(previous, reader.hex(ENTRY_DIGEST_BYTES))
   }
   reader.end()
   return entries
+}
+
+function placeBehind(previous: PartitionId, gap: number): PartitionId {
+  const partition = previous + gap
+  if (!Number.isSafeInteger(partition)) throw new MalformedBytes('partition too large')
+  return partition
 }
 
 export function packPartitions(partitions: readonly PartitionId[]): Buffer {
@@ -102,7 +108,7 @@ export function unpackPartitions(bytes: Uint8Array): PartitionId[] {
   const count = reader.count(1)
   const partitions: PartitionId[] = []
   let previous = 0
-  for (let i = 0; i < count; i++) partitions.push((previous += reader.varint()))
+  for (let i = 0; i < count; i++) partitions.push((previous = placeBehind(previous, reader.varint())))
   reader.end()
   return partitions
 }
