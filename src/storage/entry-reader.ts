@@ -128,7 +128,9 @@ export class EntryReader {
       if (LIFE_BYTES > this.#bytes.length - this.#at) throw new MalformedBytes('truncated')
       const life = lifeAt(this.#bytes, this.#at)
       this.#at += LIFE_BYTES
-      dots.push({ life, counter: this.#varint() })
+      const counter = this.#varint()
+      if (counter === 0) throw new MalformedBytes('counter 0')
+      dots.push({ life, counter })
     }
     return dots
   }

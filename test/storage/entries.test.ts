@@ -69,6 +69,11 @@ describe('record entries', () => {
     )
   })
 
+  it('are refused when a dot counts from 0: no clock with it could be written again', () => {
+    const put = { partition: 5, bucket: 'b', key: 'k', record: null, received: [{ life: LIFE, counter: 0 }] }
+    expect(() => decoded(encoded([put]), 1)).toThrow(MalformedBytes)
+  })
+
   it('are refused, and no more than that, when they are cut or harmed', () => {
     fc.assert(
       fc.property(fc.array(PUT, { minLength: 1, maxLength: 4 }), fc.nat(), fc.nat(255), (puts, at, mask) => {
