@@ -19,6 +19,7 @@ import {
   decodeVersions,
   encodeDeadTags,
   encodeVersions,
+  holds,
   meet,
   sameDeadTags,
   uniteDeadTags,
@@ -70,11 +71,6 @@ export function viewOf(record: KeyRecord, clock: DotSet): View {
 /** Whether the replica knows the dot for this key: it holds it, or what superseded it, or it was collected on proof. */
 export function knows(record: KeyRecord, clock: DotSet, dot: Dot): boolean {
   return clock.has(dot) || record.past.has(dot) || holds(record.versions, dot)
-}
-
-function holds(versions: readonly Version[], dot: Dot): boolean {
-  for (const version of versions) if (sameDot(version.dot, dot)) return true
-  return false
 }
 
 export interface Merged {

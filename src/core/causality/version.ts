@@ -4,6 +4,7 @@
 import { type ByteReader, type ByteWriter, MalformedBytes } from '../bytes.ts'
 import { compareDots, type Dot, type Life } from './dot.ts'
 import type { HybridTime } from './hybrid-clock.ts'
+import { type Lives, placeOf } from './lives.ts'
 
 /** The mark that every attempt of one idempotent write shares. */
 export interface Mark {
@@ -84,7 +85,7 @@ const REPLACES = 16
 const KNOWN_FLAGS = DELETION | DEADLINE | TAGGED | META | REPLACES
 
 /** `lives` is the table of the enclosing format; a dot costs an index and a counter. Throws `RangeError` where the life is not in it. */
-export function encodeVersion(writer: ByteWriter, version: Version, lives: readonly Life[]): void {
+export function encodeVersion(writer: ByteWriter, version: Version, lives: Lives): void {
   const { content } = version
   const meta = content !== null && content.meta.length > 0
   writer.u8(
@@ -94,7 +95,7 @@ export function encodeVersion(writer: ByteWriter, version: Version, lives: reado
       (meta ? META : 0) |
       (version.tag?.replaces ? REPLACES : 0),
   )
-  writer.varint(lives.indexOf(version.dot.life))
+  writer.varint(placeOf(lives, version.dot.life))
   writer.varint(version.dot.counter)
   writer.varint(version.stamp)
   if (version.deadlineMs !== null) writer.varint(version.deadlineMs)

@@ -150,9 +150,24 @@ export function isDoomed(version: Version, deadTags: readonly DeadTag[]): boolea
   return basis < earliest
 }
 
-function holds(versions: readonly Version[], dot: Version['dot']): boolean {
-  for (const version of versions) if (sameDot(version.dot, dot)) return true
-  return false
+/** Up to so many, looking at one after the other is faster than halving. */
+const FEW = 16
+
+/** `versions` are in dot order. */
+export function holds(versions: readonly Version[], dot: Version['dot']): boolean {
+  if (versions.length <= FEW) {
+    for (const version of versions) if (sameDot(version.dot, dot)) return true
+    return false
+  }
+  let low = 0
+  let high = versions.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (compareDots((versions[middle] as Version).dot, dot) < 0) low = middle + 1
+    else high = middle
+  }
+  const found = versions[low]
+  return found !== undefined && sameDot(found.dot, dot)
 }
 
 function meetLastWriterWins(
@@ -272,12 +287,12 @@ export function decodeView(bytes: Uint8Array | Split): View {
 }
 
 /** `lives` is the table of the enclosing format, which names nearly all of theirs. */
-export function encodeDeadTags(writer: ByteWriter, deadTags: readonly DeadTag[], lives: readonly Life[]): void {
+export function encodeDeadTags(writer: ByteWriter, deadTags: readonly DeadTag[], lives: Lives): void {
   writer.varint(deadTags.length)
   for (const { id, fingerprint, dot, stamp, replaces } of deadTags) {
     writer.hex(id, 8)
     writer.hex(fingerprint, 4)
-    const place = lives.indexOf(dot.life)
+    const place = Math.max(-1, placeOf(lives, dot.life))
     writer.varint(2 * (place + 1) + (replaces ? 1 : 0))
     if (place < 0) writer.life(dot.life)
     writer.varint(dot.counter)
