@@ -63,7 +63,7 @@ interface Outcome {
   readonly allocated: number
 }
 
-const DRAFTS = 48
+const DRAFTS = 8
 const LIES_PER_DRAFT = 12
 const MUTATIONS_PER_DRAFT = 30
 const POOL_MAX = 2000

@@ -5,7 +5,7 @@ import { corpusOf } from '../../scripts/fuzz/corpus.ts'
 import { fuzz, judge } from '../../scripts/fuzz/engine.ts'
 import { TARGETS } from '../../scripts/fuzz/targets.ts'
 
-const EXECUTIONS = 4000
+const EXECUTIONS = 6000
 const SEED = Number(process.env['QUORATE_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 
 for (const target of Object.values(TARGETS)) {

@@ -51,7 +51,8 @@ function filled(given: Frame, { view, dots, table, settings, entries }: Fillings
       case 'members':
         return { ...given, request: { ...request, table: table() } }
       case 'settings':
-        return { ...given, request: { ...request, settings: settings() } }
+        // Behind a byte that says that they are a table.
+        return { ...given, request: { ...request, settings: Buffer.concat([Buffer.of(0), settings()]) } }
       case 'compare':
         return { ...given, request: { ...request, entries: request.entries && entries() } }
       case 'exchange':
@@ -250,7 +251,7 @@ const bucketsDoor: Door = door<ReturnType<typeof decodeBucketTable>>({
   name: 'buckets',
   weight: 1,
   grammar: bucketsGrammar,
-  samples: () => honest(bucketsGrammar, 20).map((bytes) => bytes.subarray(1)),
+  samples: () => honest(bucketsGrammar, 20),
   isDeclared: isMalformed,
   read: (bytes) => decodeBucketTable(bytes),
   check: (table) => {

@@ -4,9 +4,15 @@ import fc from 'fast-check'
 import { DEFAULT_BUCKET } from '../../../src/core/membership/bucket-settings.ts'
 import type { Draft } from '../ink.ts'
 
-const name = fc.oneof(fc.constantFrom('a', 'node-0', 'node-1', 'Z.9_x', 'n'.repeat(63)), fc.string({ minLength: 1 }))
+const name = fc.oneof(
+  { weight: 12, arbitrary: fc.constantFrom('a', 'node-0', 'node-1', 'Z.9_x', 'n'.repeat(63)) },
+  { weight: 1, arbitrary: fc.string({ minLength: 1 }) },
+)
 const uuid = fc.uint8Array({ minLength: 16, maxLength: 16 })
-const address = fc.constantFrom('', '127.0.0.1:7481', 'host.example:1', '[::1]:7481', 'a b:1', 'x:99999')
+const address = fc.oneof(
+  { weight: 20, arbitrary: fc.constantFrom('', '127.0.0.1:7481', 'host.example:1', '[::1]:7481', 'x:99999') },
+  { weight: 1, arbitrary: fc.constantFrom('a b:1', 'x', '[') },
+)
 const members = fc
   .uniqueArray(fc.record({ name, uuid, peer: address, client: address, generation: fc.nat(), moves: fc.nat() }), {
     selector: (member) => member.name,
@@ -21,7 +27,7 @@ export const tableGrammar: fc.Arbitrary<Draft> = fc
     formed: fc.boolean(),
     clusterId: uuid,
     clusterName: fc.constantFrom('test', '', 'ключ'),
-    partitions: fc.constantFrom(1024, 64, 1, 8, 1000),
+    partitions: fc.constantFrom(1024, 1024, 64, 1, 8, 1000),
     defaults: fc.constantFrom('', '{}', JSON.stringify(DEFAULT_BUCKET)),
   })
   .map((draft): Draft => (ink) => {
@@ -49,7 +55,7 @@ const setting = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }),
 )
 const settingsText = fc.oneof(
-  { weight: 4, arbitrary: fc.constant(JSON.stringify(DEFAULT_BUCKET)) },
+  { weight: 12, arbitrary: fc.constant(JSON.stringify(DEFAULT_BUCKET)) },
   {
     weight: 4,
     arbitrary: fc
@@ -64,13 +70,11 @@ const settingsText = fc.oneof(
   { weight: 1, arbitrary: fc.json() },
 )
 
-/** Behind a byte that says what it is. */
 export const bucketsGrammar: fc.Arbitrary<Draft> = fc
   .array(fc.tuple(fc.oneof(fc.constantFrom('a', '', '__proto__'), fc.string()), fc.nat(9), settingsText), {
     maxLength: 4,
   })
   .map((buckets): Draft => (ink) => {
-    ink.u8(0)
     ink.varint(buckets.length)
     for (const [bucket, revision, text] of buckets) {
       ink.text(bucket)

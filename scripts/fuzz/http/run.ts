@@ -143,7 +143,7 @@ class HttpFuzz {
     const { statuses, ends, wrong } = judgeAnswers(heard, methods)
     const kind = methods === null ? 'mutated' : 'grammar'
     const kinds = statuses.length === 0 ? [`${kind} ${end}`] : statuses.map((status) => `${kind} ${status}`)
-    if (end === 'silent') return { kinds, wrong: 'no end within 15 s' }
+    if (end === 'silent') return { kinds, wrong: `no end within 15 s, after ${statuses.join()}: ${kind}` }
     if (wrong !== null) return { kinds, wrong }
     if (methods !== null && statuses.length !== methods.length && !ends)
       return { kinds, wrong: `some requests were not answered: ${end}` }
