@@ -17,7 +17,7 @@ import { judgeConditions, parseEntityTags } from '../../../src/http/conditions.t
 import { createSealer } from '../../../src/node/sealer.ts'
 import { about, type Door, door, law } from '../door.ts'
 import { type Draft, Ink } from '../ink.ts'
-import { honest } from './core-doors.ts'
+import { checkNormal, honest } from './core-doors.ts'
 import { viewDraft, writeDots, writeTags } from './core-drafts.ts'
 
 const sealer: Sealer = createSealer(() => '6f1c8c1e-0d6b-4c63-9d43-1f0c9d1f7a11', [])
@@ -74,6 +74,7 @@ function opened(token: string, by: Sealer): Opened {
 }
 
 function checkContext({ token, context }: Opened, by: Sealer): void {
+  checkNormal(context.seen)
   const again = sealContext(context, 'bucket', 'key', by)
   // What is sealed by an older secret opens, and is sealed by the first one from then on. Another alphabet's characters come through only
   // with a seal over them: a forger's own spelling.

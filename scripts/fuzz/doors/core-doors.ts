@@ -17,6 +17,24 @@ export function honest(grammar: fc.Arbitrary<(ink: Ink) => void>, count: number)
   return fc.sample(grammar, { numRuns: count, seed: 7 }).map((draft) => Ink.render(draft, []).bytes)
 }
 
+/** Sets that are equal have one form: otherwise one could be told in several ways, each of which comes back as itself. */
+export function checkNormal(set: DotSet): void {
+  let last = ''
+  for (const life of set.lives()) {
+    law(life > last, 'lives are out of order')
+    last = life
+    const bounds = set.of(life)
+    law(bounds.length > 0, 'a life has no dots')
+    // Not adjacent either: a gap of one dot at least.
+    let end = -1
+    for (let i = 0; i < bounds.length; i += 2) {
+      law((bounds[i] as number) > end + 1, 'intervals are adjacent or out of order')
+      end = bounds[i + 1] as number
+      law(end >= (bounds[i] as number) && Number.isSafeInteger(end), 'an interval ends before it begins')
+    }
+  }
+}
+
 /** What becomes of a view at a replica that knows nothing of the key, and at one that has it already. */
 export function merged(view: View): void {
   const clock = DotSet.empty()
@@ -40,6 +58,7 @@ export const viewDoor: Door = door<View>({
     return view
   },
   check: (view) => {
+    checkNormal(view.seen)
     const again = encodeView(view)
     law(encodeView(decodeView(again)).equals(again), 'a view that was encoded decodes to another')
     const twice = encodeView(mergeViews(view, view, 'siblings'))
@@ -55,6 +74,9 @@ export const dotsDoor: Door = door<DotSet>({
   samples: () => honest(dotsGrammar, 20),
   isDeclared: isMalformed,
   read: (bytes) => decodeDotSet(bytes),
-  check: (set, bytes) => law(encodeDotSet(set).equals(bytes), 'a set of dots has two spellings'),
+  check: (set, bytes) => {
+    checkNormal(set)
+    law(encodeDotSet(set).equals(bytes), 'a set of dots has two spellings')
+  },
   kindOf: shapeOfDots,
 })
