@@ -15,7 +15,7 @@ import { FRAME_HEADER_BYTES, FrameBuilder } from '../../../src/storage/frames.ts
 import { HintStore } from '../../../src/storage/hint-store.ts'
 import { PackedMemtable } from '../../../src/storage/packed-memtable.ts'
 import { StorageState } from '../../../src/storage/storage-state.ts'
-import { about, type Door, door, law } from '../door.ts'
+import { about, type Door, door, law, LawBroken } from '../door.ts'
 import { type Draft, Ink } from '../ink.ts'
 import { honest, isMalformed, viewDoor } from './core-doors.ts'
 import {
@@ -77,7 +77,11 @@ const recordDoor: Door = door<KeyRecord>({
   isDeclared: isMalformed,
   read: (bytes) => {
     // Asked of bytes that may be anything, before and after.
-    ownDotOf(bytes)
+    try {
+      ownDotOf(bytes)
+    } catch (error) {
+      throw new LawBroken(`asked for its own dot, a record throws: ${String(error)}`)
+    }
     if (bytes.length > 0) expiryOf(bytes, 0)
     return decodeRecord(bytes)
   },
