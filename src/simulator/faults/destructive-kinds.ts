@@ -2,7 +2,8 @@
 // `losses.ts`. Invariant: whatever is destroyed is noted there first, or at once, and damage that a node overlooks is told.
 
 import { DotSet } from '../../core/causality/dot-set.ts'
-import { decodeRecord, type KeyRecord } from '../../core/causality/record.ts'
+import type { KeyRecord } from '../../core/causality/record.ts'
+import type { PartitionId } from '../../core/ring/partition.ts'
 import { sameDeadTags } from '../../core/causality/view.ts'
 import { PackedMemtable } from '../../storage/packed-memtable.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -14,6 +15,8 @@ import type { Means } from './means.ts'
 
 /** Longer than any operation. */
 const QUIET_MS = 3000
+/** Milliseconds to wait for a moment in which all is synced. */
+const STILL_TRIES = 50
 
 export class DestructiveKinds {
   readonly #means: Means
@@ -40,6 +43,8 @@ export class DestructiveKinds {
     const before = host?.node?.rooms?.storage
     if (!host || !before) return
     losses.note(host.name)
+    const clocks = await this.#clocksWhenSynced(before)
+    if (host.node?.rooms?.storage !== before) return
     this.#means.end(host, 'reset', true)
     const flips = random.integer(1, 4)
     const where = Array.from({ length: flips }, () => host.disk.rotBeforeLastSync())
@@ -51,7 +56,7 @@ export class DestructiveKinds {
     const after = host.node?.rooms?.storage
     if (host.node !== node || !after) return
     // It says that nothing is damaged: then nothing that was synced may be missing.
-    if (after.recovery.damaged.length === 0 && !after.recovery.isNew) this.#expectAll(host, before, after)
+    if (after.recovery.damaged.length === 0 && !after.recovery.isNew) this.#expectAll(host, clocks, after)
   }
 
   /**
@@ -112,20 +117,27 @@ export class DestructiveKinds {
     stability.disturb('everything')
   }
 
-  #expectAll(host: Host, before: Storage, after: Storage): void {
+  /**
+   * All that it ever received, by partition, at a moment when everything is on the disk: what a lost batch would be missing from, though
+   * its writes were superseded since. Empty: there was no such moment in a while.
+   */
+  async #clocksWhenSynced(storage: Storage): Promise<ReadonlyMap<PartitionId, DotSet>> {
+    for (let left = STILL_TRIES; storage.lastLsn > storage.syncedLsn; left--) {
+      if (left === 0) return new Map()
+      await wait(this.#means.time, 1)
+    }
+    return new Map(storage.partitions().map((partition) => [partition, storage.clockOf(partition).clone()]))
+  }
+
+  #expectAll(host: Host, clocks: ReadonlyMap<PartitionId, DotSet>, after: Storage): void {
     const { violations, trace } = this.#means.world
-    for (const partition of before.partitions()) {
-      for (const entry of before.memtable.scan(partition, null)) {
-        if (entry.lsn > before.syncedLsn) continue
-        const clock = after.clockOf(partition)
-        for (const { dot } of decodeRecord(entry.bytes).versions) {
-          if (!clock.has(dot))
-            violations.add(
-              'G13',
-              `${host.name} started over damaged bytes without a word, and lacks ${dot.life}-${dot.counter} of ${entry.bucket}/${entry.key}`,
-            )
-        }
-      }
+    for (const [partition, clock] of clocks) {
+      const lost = clock.subtract(after.clockOf(partition))
+      if (lost.isEmpty) continue
+      violations.add(
+        'G13',
+        `${host.name} started over damaged bytes without a word, and lacks ${lost.toString()} of partition ${partition}`,
+      )
     }
     trace(`bit rot on ${host.name} did no harm`)
   }
