@@ -96,6 +96,8 @@ export class KeyHistory {
   strict: DotSet = DotSet.empty()
   /** Of these, what was acknowledged or shown itself. */
   told: DotSet = DotSet.empty()
+  /** Where the last writer wins: of these, what only came when a greater one was gone. Nothing is left that it would give way to. */
+  readonly late: DotSet = DotSet.empty()
   /** Every acknowledged write that ended so far. */
   acknowledged: DotSet = DotSet.empty()
   /** Writes that a strict read called expired, by the time at which it ended. */

@@ -6,7 +6,7 @@ import type { ObservedRead, ObservedWrite } from '../observed.ts'
 import { seenBy } from '../history.ts'
 import type { World } from '../world.ts'
 import { expirySlackMs } from './expiry.ts'
-import { describe, judge } from './inclusion.ts'
+import { comesLate, describe, judge } from './inclusion.ts'
 
 export function checkFreshness(world: World, read: ObservedRead): void {
   const { key, outcome } = read
@@ -28,7 +28,9 @@ export function checkFreshness(world: World, read: ObservedRead): void {
   }
   // A client's own context came from who knows where: only what this answer itself shows is joined.
   if (outcome.type === 'found') {
-    for (const { dot } of outcome.versions) {
+    for (const version of outcome.versions) {
+      const { dot } = version
+      if (comesLate(key, version)) key.late.add(dot)
       key.strict.add(dot)
       key.told.add(dot)
     }
@@ -42,6 +44,7 @@ export function joinStrictWrite(write: ObservedWrite): void {
   if (outcome.receipt.guarantee !== 'strict' || !outcome.version || !write.write) return
   const attempt = write.write.attempts.get(formatDot(outcome.version))
   if (attempt) {
+    if (comesLate(key, attempt)) key.late.add(attempt.dot)
     key.joinStrict(attempt.seen)
     key.told.add(attempt.dot)
   }

@@ -90,6 +90,17 @@ function takesPlaceOf(key: KeyHistory, other: WriteRecord, write: WriteRecord): 
   return other.stamp >= write.leastStamp
 }
 
+/** Where the last writer wins: something greater that strict operations knew may be gone without having met this one. */
+export function comesLate(key: KeyHistory, { dot, stamp }: Pick<Version, 'dot' | 'stamp'>): boolean {
+  if (key.conflict !== 'lww' || key.strict.has(dot)) return false
+  const isSpent = ({ kind, ttlMs }: WriteRecord): boolean => kind === 'delete' || ttlMs !== null
+  return key.writes.some(
+    (other) =>
+      [...other.attempts.values()].some((attempt) => attempt.stamp > stamp && key.strict.has(attempt.dot)) &&
+      hasLeft(key, other, key.strict, isSpent),
+  )
+}
+
 interface Grounds {
   readonly join: DotSet
   readonly told: DotSet | null
@@ -116,8 +127,10 @@ function supersedes(
     if (key.conflict === 'siblings' && told?.has(attempt.dot) && write.isIn(attempt.seen)) return true
     // A greater stamp counts where the two meet: what is deleted or expired is collected, and then a hint that no home has seen comes
     // too late to meet it. (The deletion had not seen it either.)
-    if (key.conflict === 'lww' && attempt.stamp > version.stamp)
-      if (key.strict.has(version.dot) || !isGone(other)) return true
+    if (key.conflict === 'lww' && attempt.stamp > version.stamp) {
+      const haveMet = key.strict.has(version.dot) && !key.late.has(version.dot)
+      if (haveMet || !isGone(other)) return true
+    }
   }
   return false
 }

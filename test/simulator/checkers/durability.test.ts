@@ -85,6 +85,15 @@ describe('in memory', () => {
     expect(await judged(ended(9))).toEqual(['G1'])
   })
 
+  test('G1: two runs of one host are one node', async () =>
+    expect(
+      await judged(async (scene, told, homes) => {
+        await scene.store(told, homes.slice(0, 1))
+        const [first] = homes as [Host]
+        first.departed.push({ storage: scene.rooms(first.name).storage, at: 10 })
+      }),
+    ).toEqual(['G1']))
+
   test.for([
     ['a disk is from the past', (scene: Scene): void => void (scene.world.disksTrusted = false)],
     ['a copy is known to be lost', (scene: Scene): void => void (scene.key.suspended = true)],

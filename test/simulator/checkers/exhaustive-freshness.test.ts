@@ -16,6 +16,7 @@ interface WriteStep {
   readonly guarantee: Guarantee
   /** Which earlier writes its client had seen, as bits. */
   readonly on: number
+  readonly barely: boolean
   /** It breaks off before anything left its coordinator. */
   readonly unsent: boolean
   readonly ttlMs: number | undefined
@@ -51,6 +52,7 @@ const writeStep: fc.Arbitrary<WriteStep> = fc.record({
   fate: fc.constantFrom('acknowledged', 'acknowledged', 'acknowledged', 'unknown', 'void', 'pending'),
   guarantee,
   on: bits,
+  barely: fc.nat(3).map((n) => n === 0),
   unsent: fc.nat(9).map((n) => n === 0),
   ttlMs: fc.constantFrom(undefined, undefined, undefined, 1200, 2400),
   ...when,
@@ -109,7 +111,7 @@ class Play {
     const scene = this.#scene
     const endedAt = startedAt + step.forMs + 0.5
     const write = scene.write(`w${this.#told.length}`, {
-      ...{ kind, fate: 'pending', startedAt, on: this.#pick(step.on) },
+      ...{ kind, fate: 'pending', startedAt, on: this.#pick(step.on), barely: step.barely },
       unsent: step.unsent && fate !== 'acknowledged',
       ...(ttlMs !== undefined && kind === 'put' && { ttlMs }),
     })

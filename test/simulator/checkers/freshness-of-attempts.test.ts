@@ -34,10 +34,19 @@ describe('where the last writer wins', () => {
     const won = story.write('b', { stamp: 6 })
     story.write('d', { kind: 'delete', on: [won], stamp: 7 })
     expect(story.read([late])).toEqual([])
-    // From here on a strict answer has shown it.
-    const again = story.write('c', { on: [late], stamp: 8, kind: 'delete' })
+    // Nothing is left that could end it: from here on it lives.
+    expect(story.read([late])).toEqual([])
+    story.write('e', { kind: 'delete', on: [late], stamp: 8 })
     expect(story.read([late])).toEqual(['G4'])
-    expect(again.seen.has(late.version.dot)).toBe(true)
+  })
+
+  test('G4: what a strict answer knew before that cannot come back by a late hint', async () => {
+    const story = await Story.begin(lww)
+    const early = story.write('a', { stamp: 5 })
+    const won = story.write('b', { stamp: 6 })
+    story.write('d', { kind: 'delete', on: [won], stamp: 7 })
+    expect(story.read([early])).toEqual(['G4'])
+    expect(story.read([early])).toEqual(['G4'])
   })
 })
 

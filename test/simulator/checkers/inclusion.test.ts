@@ -37,6 +37,15 @@ describe('included', () => {
     expect(judged(scene, seenOf(a, b), answer([b]))).toEqual(GOOD)
   })
 
+  test('what superseded it was superseded in its turn, by somebody who did not know of it', async () => {
+    const scene = await Scene.open()
+    const a = scene.write('a')
+    const b = scene.write('b', { on: [a], fate: 'unknown' })
+    const c = scene.write('c', { on: [b], barely: true })
+    expect(c.seen.has(a.version.dot)).toBe(false)
+    expect(judged(scene, seenOf(a), answer([c]))).toEqual(GOOD)
+  })
+
   test('what something superseded that the answer has seen, though it is not shown', async () => {
     const scene = await Scene.open()
     const a = scene.write('a')
@@ -97,6 +106,15 @@ describe('risen', () => {
     const scene = await Scene.open()
     const a = scene.write('a')
     expect(judged(scene, seenOf(a), answer([a]))).toEqual(GOOD)
+  })
+
+  test('only by the attempt that had seen it', async () => {
+    const scene = await Scene.open()
+    const a = scene.write('a')
+    const blind = scene.write('b', { tagged: true })
+    const knowing = scene.write('b', { again: blind, on: [a], fate: 'unknown' })
+    expect(judged(scene, seenOf(a, blind), answer([a, blind]))).toEqual(GOOD)
+    expect(judged(scene, seenOf(a, knowing), answer([a, blind])).risen).toEqual(['a by b'])
   })
 
   test('where the last writer wins, what has a smaller stamp than something included', async () => {

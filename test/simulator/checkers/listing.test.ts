@@ -80,6 +80,12 @@ describe('need not be listed:', () => {
     expect(list(scene, [])).toEqual([])
   })
 
+  test('a key of which a copy was lost when it began, though it is repaired meanwhile', async () => {
+    const { scene } = await withKey()
+    scene.key.suspended = true
+    expect(list(scene, [], () => void (scene.key.suspended = false))).toEqual([])
+  })
+
   test('a key that was only written sloppily', async () => {
     const scene = await Scene.open()
     scene.write('a')

@@ -69,6 +69,8 @@ export interface WriteTold {
   readonly stamp?: number
   readonly ttlMs?: number
   readonly tagged?: boolean
+  /** Its client knew of those writes only, and not of what they had seen. */
+  readonly barely?: boolean
   /** Another attempt of this write. */
   readonly again?: Told
   /** Never left its coordinator. */
@@ -145,7 +147,7 @@ export class Scene {
   write(id: string, told: WriteTold = {}): Told {
     const { on = [], kind = 'put', fate = 'acknowledged', startedAt = 0, endedAt = startedAt, ttlMs, again } = told
     const key = this.key
-    const context = on.reduce((union, { seen }) => union.union(seen), DotSet.empty())
+    const context = told.barely ? DotSet.of(...on.map(({ version: { dot } }) => dot)) : seenOf(...on)
     const write =
       again?.write ??
       new WriteRecord({
