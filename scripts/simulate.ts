@@ -7,12 +7,14 @@ import { runSeed } from '../src/simulator/run.ts'
 import { readArguments, refuse, wholeNumber } from './command-line.ts'
 import { CRASH_WORKLOADS, crashEverywhere, crashOnePoint, crashPointNamed } from './crash-points.ts'
 import { runMany, type SeedRange, work } from './many-seeds.ts'
+import { simulateMerge } from './merge.ts'
 import { inMutant } from './mutants/copy.ts'
 import { MUTANTS } from './mutants/list.ts'
 import { drawSeed, shrinkSeed } from './shrink.ts'
 
 const USAGE = `simulate --seeds A..B | --hours H [--from N] | --seed N [--trace | --shrink] [--verify] [--jobs N] [--stop-first] [--json]
 simulate --mutant NAME, with any of these
+simulate --merge FILE [--seeds A..B | --seed N]
 simulate --crash-points [--workload NAME] [--sample N] [--point NAME] [--jobs N] [--json]
 
   --seeds A..B   run these seeds (default 1..300)
@@ -31,6 +33,9 @@ simulate --crash-points [--workload NAME] [--sample N] [--point NAME] [--jobs N]
   --stop-at G,…  stop at the first violation of one of these guarantees
   --json         the results as JSON lines
   --mutant NAME  run a copy of the sources that is broken in this way (npm run mutants lists them)
+
+  --merge FILE    clients merge siblings with the function that this module exports (seeds 1..10 by default): does it
+                  converge, and what does it lose
 
   --crash-points  fixed workloads (${CRASH_WORKLOADS.join(', ')}), crashed at every operation of a disk
   --workload NAME one of them
@@ -65,6 +70,7 @@ async function main(args: readonly string[]): Promise<number> {
         'stop-first': { type: 'boolean' },
         'stop-at': { type: 'string' },
         json: { type: 'boolean' },
+        merge: { type: 'string' },
         'crash-points': { type: 'boolean' },
         workload: { type: 'string' },
         sample: { type: 'string' },
@@ -95,6 +101,7 @@ async function main(args: readonly string[]): Promise<number> {
       json: values.json === true,
     })
   }
+  if (values.merge !== undefined) return simulateMerge(values.merge, seedsOf(values.seed ?? values.seeds ?? '1..10'))
   const seed = values.seed === undefined ? null : wholeNumber('seed', values.seed, 0, USAGE)
   const html = values.html ?? null
   if (values.shrink) {

@@ -49,6 +49,8 @@ export interface RunOptions {
   readonly plan?: SeedPlan
   /** In place of the clients' own choices and the seed's faults. */
   readonly work?: (stage: Stage) => Promise<void>
+  /** Once everything is mended, before the last reads. */
+  readonly afterwards?: (stage: Stage) => Promise<void>
   /** For tests and debuggers: what the run is made of, before it begins. */
   readonly onWorld?: (world: World) => void
   readonly leftOut?: Doings
@@ -81,12 +83,14 @@ class SeedRun {
   readonly #faults: FaultInjector
   readonly #clients: readonly Client[]
   readonly #script: RunOptions['work']
+  readonly #afterwards: RunOptions['afterwards']
   readonly #activeUntilMs: number | undefined
   readonly #stopAt: string | undefined
   #activeMs = 0
 
-  constructor(plan: SeedPlan, { onEvent, onWorld, work, leftOut, activeUntilMs, stopAt }: RunOptions) {
+  constructor(plan: SeedPlan, { onEvent, onWorld, work, afterwards, leftOut, activeUntilMs, stopAt }: RunOptions) {
     this.#script = work
+    this.#afterwards = afterwards
     this.#activeUntilMs = activeUntilMs
     this.#stopAt = stopAt
     this.#plan = plan
@@ -198,17 +202,18 @@ class SeedRun {
 
   async #run(): Promise<void> {
     await this.#form()
-    if (this.#script)
-      await this.#script({
-        world: this.#world,
-        observation: this.#observation,
-        clients: this.#clients,
-        faults: this.#faults,
-      })
+    const stage = {
+      world: this.#world,
+      observation: this.#observation,
+      clients: this.#clients,
+      faults: this.#faults,
+    }
+    if (this.#script) await this.#script(stage)
     else await this.#work()
     if (this.#isStopped) return
     const ending = new Ending(this.#world, this.#observation, this.#faults)
     await ending.heal()
+    await this.#afterwards?.(stage)
     if (!this.#isStopped) await ending.judge()
   }
 

@@ -26,6 +26,18 @@ export function valueFor(claim: ValueClaim, bytes: number): Uint8Array {
   return value
 }
 
+/** A value that holds a text of its client's own. */
+export function valueWith(claim: ValueClaim, payload: string): Uint8Array {
+  const body = `${claim.bucket}\n${claim.key}\n${claim.writeId}\n${payload}`
+  return Buffer.from(`${hexOf(hash64(body))}\n${body}`)
+}
+
+/** The text of `valueWith`; null: these are not the bytes of any one write. */
+export function payloadOf(value: Uint8Array): string | null {
+  if (claimOf(value) === null) return null
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8').split('\n').slice(4).join('\n')
+}
+
 /** Null: these are not the bytes of any one write. */
 export function claimOf(value: Uint8Array): ValueClaim | null {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)

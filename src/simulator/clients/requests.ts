@@ -65,13 +65,17 @@ export class Requests {
     })
   }
 
-  get(key: KeyHistory, options: GetOptions, host: Host): Promise<void> {
+  /** Null: it failed. */
+  async get(key: KeyHistory, options: GetOptions, host: Host): Promise<Found | NotFound | null> {
     const start = (coordinator: Coordinator): Promise<Found | NotFound | Failure> => coordinator.get(options)
-    return this.#send({ kind: 'get', key, write: null, options }, host, start, (observed, outcome) => {
+    let answer: Found | NotFound | null = null
+    await this.#send({ kind: 'get', key, write: null, options }, host, start, (observed, outcome) => {
+      answer = outcome
       this.#observation.read({ ...observed, options, outcome })
       this.#memory.learn(key, outcome.context)
       this.#memory.learnEtag(key, outcome.type === 'found' ? outcome.etag : null)
     })
+    return answer
   }
 
   delete(key: KeyHistory, options: DeleteOptions, host: Host): Promise<void> {
