@@ -48,6 +48,15 @@ describe('where the last writer wins', () => {
     expect(story.read([early])).toEqual(['G4'])
     expect(story.read([early])).toEqual(['G4'])
   })
+
+  test('G4: nor what was greater than all that was gone before it', async () => {
+    const story = await Story.begin(lww)
+    const gone = story.write('x', { stamp: 3 })
+    story.write('y', { kind: 'delete', on: [gone], stamp: 4 })
+    const early = story.write('a', { stamp: 5 })
+    story.write('d', { kind: 'delete', on: [story.write('b', { stamp: 6 })], stamp: 7 })
+    expect(story.read([early])).toEqual(['G4'])
+  })
 })
 
 describe('idempotent writes', () => {
