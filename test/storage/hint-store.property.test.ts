@@ -1,8 +1,9 @@
 // The hint store against a map from (target, key) to a set of writes: whatever is held, replaced, removed, dropped or read, with restarts
 // and crashes in between. What was synced is there after a crash; what was not, is there or is not, and nothing else is.
 
+import { deepEqual, equal, ok } from 'node:assert/strict'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { test } from 'vitest'
 import { formatDot } from '../../src/core/causality/dot.ts'
 import { mergeViews, type View } from '../../src/core/causality/view.ts'
 import type { Hint } from '../../src/storage/hint-store.ts'
@@ -58,17 +59,16 @@ function contentOf({ hints }: Storage): string[] {
   const held = hints.targets().toSorted()
   const lines = held.flatMap((of) => hints.next(of, Infinity).map(({ key, view }) => `${of} ${textOf(key, view)}`))
   // Every way to ask agrees.
-  expect(hints.count).toBe(lines.length)
-  expect(
-    hints
-      .stats()
-      .perTarget.map((one) => one.target)
-      .toSorted(),
-  ).toEqual(held)
-  expect(hints.stats().perTarget.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(hints.bytes)
-  expect(hints.holdsBucket('b')).toBe(lines.length > 0)
+  equal(hints.count, lines.length)
+  const { perTarget } = hints.stats()
+  deepEqual(perTarget.map((one) => one.target).toSorted(), held)
+  equal(
+    perTarget.reduce((sum, { bytes }) => sum + bytes, 0),
+    hints.bytes,
+  )
+  equal(hints.holdsBucket('b'), lines.length > 0)
   for (const key of KEYS)
-    for (const hint of hints.get(addressOf(key))) expect(lines).toContain(`${hint.target} ${textOf(key, hint.view)}`)
+    for (const hint of hints.get(addressOf(key))) ok(lines.includes(`${hint.target} ${textOf(key, hint.view)}`))
   return lines
 }
 
@@ -95,7 +95,7 @@ class Play {
     switch (one.do) {
       case 'add': {
         const view = viewOf(one.counter, one.over === one.counter || one.over === 0 ? [] : [one.over])
-        expect(hints.add(one.target, addressOf(one.key), 'siblings', view).held).toBe(true)
+        ok(hints.add(one.target, addressOf(one.key), 'siblings', view).held)
         const name = nameOf(one.target, one.key)
         const held = this.model.get(name)?.view
         const united = held ? mergeViews(held, view, 'siblings') : view
@@ -107,7 +107,7 @@ class Play {
         break
       case 'drop': {
         const doomed = [...this.model].filter(([, held]) => held.target === one.target)
-        expect(hints.dropTarget(one.target)?.count ?? 0).toBe(doomed.length)
+        equal(hints.dropTarget(one.target)?.count ?? 0, doomed.length)
         for (const [name] of doomed) this.model.delete(name)
         break
       }
@@ -122,7 +122,7 @@ class Play {
     }
     const expected = contentOfModel(this.model)
     this.#since.push(expected)
-    expect(contentOf(this.#storage)).toEqual(expected)
+    deepEqual(contentOf(this.#storage), expected)
   }
 
   #remove(of: Target, nth: number, isStale: boolean): void {
@@ -136,10 +136,10 @@ class Play {
     if (isStale && before && !before.view.seen.has(grown.versions[0]!.dot)) {
       hints.add(of, addressOf(given.key as Key), 'siblings', grown)
       this.model.set(name, { ...before, view: mergeViews(before.view, grown, 'siblings') })
-      expect(hints.remove(given)).toBeNull()
+      equal(hints.remove(given), null)
       return
     }
-    expect(hints.remove(given)).not.toBeNull()
+    ok(hints.remove(given) !== null)
     this.model.delete(name)
   }
 
@@ -147,7 +147,7 @@ class Play {
   async crash(): Promise<void> {
     const image = this.#disk.image()
     const left = contentOf(await openStorage(CrashDisk.of(image)))
-    expect(this.#since.map((lines) => lines.join('\n'))).toContain(left.join('\n'))
+    ok(this.#since.map((lines) => lines.join('\n')).includes(left.join('\n')))
     await this.#storage.close()
   }
 }
