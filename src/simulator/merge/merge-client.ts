@@ -115,7 +115,7 @@ export class MergeClient {
     const startedAt = this.#parts.world.cluster.time.now
     const seen = context?.seen ?? DotSet.empty()
     const write = new WriteRecord({ id, kind: 'put', startedAt, ttlMs: null, context: seen, tagged: false })
-    key.writes.push(write)
+    key.note(write)
     return write
   }
 

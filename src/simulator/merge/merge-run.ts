@@ -35,6 +35,8 @@ const KEYS = ['cart-1', 'cart-2', 'cart-3'] as const
 const CLIENTS = 5
 const EDITS_MIN = 90
 const ACTIVE_MS_MAX = 120_000
+/** What must hold at any time is looked at so often. */
+const TICK_MS = 100
 /** All clients merge at once and write back; a merge that is no join shows itself in the second. */
 const CALM_ROUNDS = 4
 
@@ -87,8 +89,8 @@ class MergeRun {
     for (const client of this.#clients) void this.#orFailure(client.run(enough)).then(done)
     void faults.run(enough).then(done)
     while (left > 0) {
-      await cluster.time.runFor(250)
-      faults.losses.tick()
+      await cluster.time.runFor(TICK_MS)
+      observation.tick(faults.losses.isWhole)
       checkBounds(world)
     }
   }
