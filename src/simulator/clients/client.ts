@@ -115,13 +115,29 @@ export class Client {
     const context = this.#memory.contextToWriteOn(key, this.#random)
     const ttlMs = this.#lifetimeMs(0.12)
     const representation = this.#random.chance(0.08)
-    await this.#send(
-      this.#newPut(key, {
-        ...(context && { context }),
-        ...(ttlMs !== undefined && { ttlMs }),
-        ...(representation && { returnRepresentation: true }),
-      }),
-    )
+    const request = this.#newPut(key, {
+      ...(context && { context }),
+      ...(ttlMs !== undefined && { ttlMs }),
+      ...(representation && { returnRepresentation: true }),
+    })
+    const isWatched = this.#random.chance(WATCHED_RATE)
+    await Promise.all([this.#send(request), isWatched && this.#watch(key)])
+  }
+
+  /** Somebody reads while a write is under way; what he is shown, others must be shown from then on. */
+  async #watch(key: KeyHistory): Promise<void> {
+    await wait(this.#world.cluster.time, this.#random.exponential(5))
+    const [first] = this.#random.shuffle(this.#world.cluster.serving)
+    if (!first || key.quiet) return
+    await this.#requests.get(key, { ...this.#options(key), r: 'quorum' }, first)
+    await this.#witness(key, first)
+  }
+
+  /** What was just read, asked at once of others. */
+  async #witness(key: KeyHistory, after: Host): Promise<void> {
+    const others = this.#world.cluster.serving.filter((host) => host !== after)
+    const through = this.#random.shuffle(others).slice(0, 3)
+    await Promise.all(through.map((host) => this.#requests.get(key, { ...this.#options(key), r: 'quorum' }, host)))
   }
 
   async #putBlindly(bucket: PlannedBucket, name: string): Promise<void> {
@@ -167,6 +183,7 @@ export class Client {
     const through = this.#coordinator()
     if (!through || key.quiet) return
     await this.#requests.get(key, { ...this.#options(key), ...(context && { context }) }, through)
+    if (this.#random.chance(WITNESS_RATE) && !key.quiet) await this.#witness(key, through)
   }
 
   async #delete(bucket: PlannedBucket, name: string): Promise<void> {
@@ -254,4 +271,6 @@ export class Client {
 }
 
 const HUGE_RATE = 0.3
+const WATCHED_RATE = 0.15
+const WITNESS_RATE = 0.15
 const EMPTY = DotSet.empty()
