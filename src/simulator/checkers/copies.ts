@@ -20,12 +20,17 @@ interface Watched {
   readonly required: number
   /** In which of its runs a home was found to hold it. Within one run a home loses nothing but what is destroyed. */
   readonly heldIn: Map<string, number>
+  /** All homes hold it, in the runs that were under way then. */
+  settledIn: number
   isLost: boolean
 }
 
 export class Copies {
   readonly #world: World
   readonly #watched: Watched[] = []
+  /** Which hosts run, and for the how manieth time; and how often that changed. */
+  #runs = ''
+  #changes = 0
 
   constructor(world: World) {
     this.#world = world
@@ -34,20 +39,24 @@ export class Copies {
   note({ key, write, outcome }: ObservedWrite): void {
     if (!write || !outcome.version || (key.settings.durability === 'memory' && !this.#world.plan.memory)) return
     const { required } = outcome.receipt
-    this.#watched.push({ key, write, dot: outcome.version, required, heldIn: new Map(), isLost: false })
+    this.#watched.push({ key, write, dot: outcome.version, required, heldIn: new Map(), settledIn: -1, isLost: false })
   }
 
   /** `isWhole`: nothing that was destroyed is still to be repaired. */
   tick(isWhole: boolean): void {
     const { cluster, disksTrusted } = this.#world
     if (!disksTrusted) return
+    const runs = cluster.hosts.map(runOf).join()
+    if (runs !== this.#runs) this.#changes++
+    this.#runs = runs
     for (const watched of this.#watched) {
       const { key } = watched
-      if (key.suspended || watched.isLost) continue
+      if (watched.settledIn === this.#changes || key.suspended || watched.isLost) continue
       const homes = homesOf(cluster, key)
       // No node runs that could tell.
       if (homes.length === 0) return
       const inClocks = homes.filter((home) => this.#isInClock(cluster.host(home), watched))
+      if (inClocks.length === homes.length) watched.settledIn = this.#changes
       if (inClocks.length >= watched.required || !isWhole) continue
       const holding = cluster.hosts.filter(({ name }) => inClocks.includes(name) || this.#holds(name, watched))
       if (holding.length >= watched.required) continue
@@ -62,7 +71,7 @@ export class Copies {
   #isInClock(host: Host, watched: Watched): boolean {
     const { key, dot, heldIn } = watched
     const rooms = host.node?.rooms
-    const run = rooms ? host.starts : -host.starts
+    const run = runOf(host)
     if (heldIn.get(host.name) === run) return true
     const storage = storageOf(host)
     if (!storage?.clockOf(key.partition).has(dot)) return false
@@ -93,4 +102,9 @@ export class Copies {
       `${host.name} counts ${formatDot(dot)} of ${key.name} among what it received, and holds neither ${describe(write)} nor what took its place`,
     )
   }
+}
+
+/** Negative: it is over. */
+function runOf(host: Host): number {
+  return host.node?.rooms ? host.starts : -host.starts
 }
