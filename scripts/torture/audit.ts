@@ -28,6 +28,17 @@ export class Audit {
     return this.#acknowledged
   }
 
+  /** What became of all writes. */
+  get tally(): Record<'acknowledged' | 'failed' | 'unknown', number> {
+    const tally = { acknowledged: 0, failed: 0, unknown: 0 }
+    for (const { outcome } of this.writes) {
+      if (outcome === 'acknowledged') tally.acknowledged++
+      else if (outcome === 'not-applied') tally.failed++
+      else tally.unknown++
+    }
+    return tally
+  }
+
   get keys(): readonly string[] {
     return [...this.#keys.keys()]
   }

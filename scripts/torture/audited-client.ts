@@ -28,6 +28,9 @@ export interface WriteOptions {
   readonly sloppy?: boolean
 }
 
+/** Sloppy puts that must be acknowledged while W nodes are in reach, by which a story holds the cluster to its word. */
+export const SLOPPY_LEAST = 0.999
+const PATIENCE_MS = 20_000
 const FILLER = 'abcdefghijklmnopqrstuvwxyz012345'
 
 export class AuditedClient {
@@ -37,6 +40,15 @@ export class AuditedClient {
   readonly bucket: string
   readonly random: SeededRandom
   readonly #nodes: SeededRandom
+  /**
+   * Names the stretch of time in which this node has been reaching W nodes; null while it does not. A sloppy put that begins and ends in
+   * one stretch must succeed.
+   */
+  reachOf: (node: NodeProcess) => string | null = (node) => (serves(node) ? node.era : null)
+  /** How long a request's answer is waited for. */
+  patienceMs: () => number = () => PATIENCE_MS
+  /** Off while a storage may have forgotten what it acknowledged, and nobody can know: then strict answers are only counted. */
+  judgesFreshness = true
 
   constructor(cluster: Cluster, audit: Audit, verdict: Verdict, bucket: string, random: SeededRandom) {
     this.cluster = cluster
@@ -58,12 +70,35 @@ export class AuditedClient {
     if (options.idempotencyKey !== undefined) headers['idempotency-key'] = options.idempotencyKey
     if (options.sloppy === false) headers['quorate-sloppy'] = '?0'
     const path = kvPath(this.bucket, write.key)
+    const timeoutMs = this.patienceMs()
+    const reach = this.reachOf(node)
     const { strict, ...done } = await this.#attempt(() =>
       write.kind === 'put'
-        ? this.cluster.http.call(node.url, 'PUT', path, { headers, body: valueOf(write) })
-        : this.cluster.http.call(node.url, 'DELETE', path, { headers }),
+        ? this.cluster.http.call(node.url, 'PUT', path, { headers, body: valueOf(write), timeoutMs })
+        : this.cluster.http.call(node.url, 'DELETE', path, { headers, timeoutMs }),
     )
+    // Deletions and idempotent writes read first, which is another promise.
+    const isPlain = write.kind === 'put' && options.sloppy !== false && options.idempotencyKey === undefined
+    if (isPlain && reach !== null && reach === this.reachOf(node)) this.#countSloppy(done, node)
     return this.#booked(write, done, strict, options)
+  }
+
+  #countSloppy(done: Done, node: NodeProcess): void {
+    const { sloppy } = this.verdict
+    sloppy.sent++
+    if (done.outcome === 'acknowledged') sloppy.acknowledged++
+    else this.verdict.count(`  sloppy, though ${node.name} reached W nodes: ${done.outcome}, ${done.why}`)
+  }
+
+  /** To be called when all is over. */
+  book(): void {
+    const { verdict, audit } = this
+    Object.assign(verdict.writes, audit.tally)
+    const { sent, acknowledged } = verdict.sloppy
+    verdict.hold(
+      acknowledged >= SLOPPY_LEAST * sent,
+      `${sent - acknowledged} of ${sent} sloppy puts failed through nodes that reached W nodes`,
+    )
   }
 
   /** An idempotent write is one write: what one attempt has settled no later one unsettles. */
@@ -89,7 +124,8 @@ export class AuditedClient {
     if (options.context) headers['quorate-context'] = options.context
     if (options.strictly !== false) headers['quorate-sloppy'] = '?0'
     const wanted = audit.freshNow(key)
-    const answer = await cluster.http.tryCall(node.url, 'GET', kvPath(this.bucket, key), { headers })
+    const request = { headers, timeoutMs: this.patienceMs() }
+    const answer = await cluster.http.tryCall(node.url, 'GET', kvPath(this.bucket, key), request)
     const visible = answer === null ? null : visibleOf(answer)
     if (answer === null || visible === null) {
       const why = answer === null ? 'no answer' : (problemCode(answer) ?? String(answer.status))
@@ -101,8 +137,10 @@ export class AuditedClient {
     const strict = isStrict(answer)
     verdict.count(strict ? 'strict reads' : 'other reads')
     if (strict) {
-      for (const wrong of audit.judge(key, visible, wanted))
-        verdict.violate(`strict read through ${node.name}: ${wrong}`)
+      for (const wrong of audit.judge(key, visible, wanted)) {
+        if (this.judgesFreshness) verdict.violate(`strict read through ${node.name}: ${wrong}`)
+        else verdict.count('strict reads that missed something while a storage had forgotten it')
+      }
       audit.noteStrictRead(key, new Set(visible))
     }
     return { visible, context: answer.headers['quorate-context'] ?? null, strict }
@@ -135,6 +173,10 @@ export class AuditedClient {
       strict: isStrict(answer),
     }
   }
+}
+
+function serves(node: NodeProcess): boolean {
+  return node.running && node.saidReady && !node.isPaused
 }
 
 function outcomeOf({ status, body }: Answer, code: string | null): Outcome {

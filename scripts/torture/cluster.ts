@@ -15,7 +15,18 @@ export interface ClusterOptions {
   readonly args?: readonly string[]
   /** A node's directory, where it is not in the cluster's folder. */
   readonly dirOf?: (index: number) => string
+  /** Where the nodes are, where that is not the loopback of this machine. */
+  readonly network?: Network
 }
+
+/** Each node has an address of its own there, and every port of it. */
+export interface Network {
+  readonly hostOf: (index: number) => string
+  /** What starts a process there; it must become that process. */
+  readonly startedBy: (index: number) => readonly string[]
+}
+
+const STANDARD_PORTS = { client: 7480, peer: 7481 }
 
 export interface RepairFigures {
   readonly filling: number
@@ -40,15 +51,17 @@ export class Cluster {
 
   /** Founds a cluster and waits until all of it serves. */
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
-    const { nodes: count = 5, args: more = [] } = options
+    const { nodes: count = 5, args: more = [], network } = options
     const folder = mkdtempSync(join(tmpdir(), 'quorate-torture-'))
-    const ports = await freePorts(count)
-    const nodes = ports.map(({ client, peer }, index) => {
+    const places = network
+      ? Array.from({ length: count }, (_, index) => ({ ...STANDARD_PORTS, host: network.hostOf(index) }))
+      : (await freePorts(count)).map((pair) => ({ ...pair, host: '127.0.0.1' }))
+    const nodes = places.map(({ client, peer, host }, index) => {
       const name = `node-${index}`
       const dir = options.dirOf?.(index) ?? join(folder, name)
-      const others = ports.filter((pair) => pair.peer !== peer).map((pair) => `127.0.0.1:${pair.peer}`)
+      const others = places.filter((_, other) => other !== index).map((place) => `${place.host}:${place.peer}`)
       const cluster = others.length > 0 ? ['--join', others.join(','), '--expect', String(count)] : []
-      const addresses = ['--port', String(client), '--peer-port', String(peer)]
+      const addresses = ['--host', host, '--port', String(client), '--peer-host', host, '--peer-port', String(peer)]
       const args = ['--name', name, ...addresses, '--data', dir, ...cluster, '--dev', ...more]
       return new NodeProcess({
         name,
@@ -57,6 +70,8 @@ export class Cluster {
         dir,
         args,
         logFile: join(folder, `${name}.log`),
+        host,
+        ...(network && { startedBy: network.startedBy(index) }),
       })
     })
     const cluster = new Cluster(folder, nodes)

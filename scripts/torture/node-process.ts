@@ -22,6 +22,10 @@ export interface NodePlan {
   /** Arguments after `start`. */
   readonly args: readonly string[]
   readonly logFile: string
+  /** Where clients find it; without it the loopback. */
+  readonly host?: string
+  /** What the process is started by, where that is not this process itself (`ip netns exec …`). It must become the process. */
+  readonly startedBy?: readonly string[]
 }
 
 export interface Exit {
@@ -40,10 +44,12 @@ export class NodeProcess {
   readonly plan: NodePlan
   readonly url: string
   #run: Run | null = null
+  #eras = 0
+  #isPaused = false
 
   constructor(plan: NodePlan) {
     this.plan = plan
-    this.url = `http://127.0.0.1:${plan.clientPort}`
+    this.url = `http://${plan.host ?? '127.0.0.1'}:${plan.clientPort}`
   }
 
   get name(): string {
@@ -52,6 +58,15 @@ export class NodeProcess {
 
   get running(): boolean {
     return this.#run !== null && this.#run.exit === null
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /** Names the stretch of time since the last start or signal. */
+  get era(): string {
+    return String(this.#eras)
   }
 
   get pid(): number | undefined {
@@ -76,14 +91,20 @@ export class NodeProcess {
   start(...moreArgs: string[]): void {
     if (this.running) throw new Error(`${this.name} runs already`)
     const log = openSync(this.plan.logFile, 'a')
-    const child = spawn(
+    const [command = '', ...args] = [
+      ...(this.plan.startedBy ?? []),
       process.execPath,
-      [...serverFlags(WITHOUT_SETTINGS), MAIN, 'start', ...this.plan.args, ...moreArgs, '--with-parent'],
-      {
-        stdio: ['ignore', 'pipe', log, 'ipc'],
-        env: serverEnvironment(WITHOUT_SETTINGS),
-      },
-    )
+      ...serverFlags(WITHOUT_SETTINGS),
+      MAIN,
+      'start',
+      ...this.plan.args,
+      ...moreArgs,
+      '--with-parent',
+    ]
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', log, 'ipc'],
+      env: serverEnvironment(WITHOUT_SETTINGS),
+    })
     closeSync(log)
     const exited = new Promise<Exit>((done) => {
       child.once('exit', (code, signal) => {
@@ -94,6 +115,8 @@ export class NodeProcess {
     const run: Run = { child, exited, stdout: '', exit: null }
     child.stdout?.on('data', (chunk: Buffer) => (run.stdout += chunk.toString()))
     this.#run = run
+    this.#eras++
+    this.#isPaused = false
   }
 
   async ready(withinMs: number = READY_WITHIN_MS): Promise<void> {
@@ -107,7 +130,10 @@ export class NodeProcess {
   }
 
   signal(signal: NodeJS.Signals): void {
-    if (this.running) this.#run?.child.kill(signal)
+    if (!this.running) return
+    this.#eras++
+    if (signal === 'SIGSTOP' || signal === 'SIGCONT') this.#isPaused = signal === 'SIGSTOP'
+    this.#run?.child.kill(signal)
   }
 
   /** SIGKILL, and gone. */

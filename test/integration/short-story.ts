@@ -8,10 +8,10 @@ import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 /** For a whole story on a small and busy machine; each of its waits has a shorter limit of its own. */
 export const STORY_WITHIN_MS = 180_000
 
-export async function shortStory(story: Story, seconds: number): Promise<Verdict> {
+export async function shortStory(story: Story, seconds: number, cycles: number = 0): Promise<Verdict> {
   const seed = Number(process.env['TORTURE_SEED'] ?? randomInt(2 ** 31))
   const replay = `its choices again: npm run torture -- ${story.name} --short --seed ${seed}`
-  const options = { seconds, short: true, random: new SeededRandom(seed).fork(story.name), say: () => {} }
+  const options = { seconds, cycles, short: true, random: new SeededRandom(seed).fork(story.name), say: () => {} }
   const verdict = await story(options).catch((error: unknown) => {
     throw new Error(`${story.name} broke off; ${replay}`, { cause: error })
   })

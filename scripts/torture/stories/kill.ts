@@ -6,6 +6,7 @@ import type { SeededRandom } from '../../../src/simulator/seeded-random.ts'
 import { Audit } from '../audit.ts'
 import { AuditedClient } from '../audited-client.ts'
 import { Cluster } from '../cluster.ts'
+import { converge } from '../convergence.ts'
 import { checkEverything } from '../final-check.ts'
 import type { NodeProcess } from '../node-process.ts'
 import { type StoryOptions, Verdict } from '../verdict.ts'
@@ -15,7 +16,7 @@ const DOWN_MAX = 2
 const DOWN_MS = [300, 4000] as const
 const BETWEEN_MS = [200, 2500] as const
 
-export async function kill({ seconds, short, random, say }: StoryOptions): Promise<Verdict> {
+export async function kill({ seconds, cycles, short, random, say }: StoryOptions): Promise<Verdict> {
   const verdict = new Verdict()
   await using cluster = await Cluster.start({ args: ['--log-level', 'warn'] })
   say(`five nodes serve; data and logs in ${cluster.folder}`)
@@ -25,23 +26,23 @@ export async function kill({ seconds, short, random, say }: StoryOptions): Promi
   workload.begin()
   const revivals = new Set<Promise<void>>()
   const kills = random.fork('kills')
-  while (performance.now() < until) {
+  for (let count = 0; cycles > 0 ? count < cycles : performance.now() < until;) {
     await delay(between(kills, BETWEEN_MS))
     if (revivals.size >= DOWN_MAX) continue
     if (cluster.serving.length === 0) continue
     const node = kills.pick(cluster.serving)
     await node.kill()
+    count++
     verdict.count('kills')
+    verdict.inject('SIGKILL')
     const revival = revive(node, between(kills, DOWN_MS)).catch((error: unknown) => verdict.violate(String(error)))
     revivals.add(revival)
     void revival.then(() => revivals.delete(revival))
   }
   await workload.end()
   await Promise.all(revivals)
-  const faultsEndedAt = performance.now()
   say('the faults are over; waiting for hints to drain and replicas to agree')
-  await cluster.quiet(short ? 60_000 : 180_000)
-  verdict.figures['seconds until quiet'] = ((performance.now() - faultsEndedAt) / 1000).toFixed(1)
+  await converge(cluster, verdict)
   await checkEverything(client)
   return verdict
 }
