@@ -44,11 +44,15 @@ export class AuditedClient {
    * Names the stretch of time in which this node has been reaching W nodes; null while it does not. A sloppy put that begins and ends in
    * one stretch must succeed.
    */
-  reachOf: (node: NodeProcess) => string | null = (node) => (serves(node) ? node.era : null)
+  reachOf: (node: NodeProcess) => string | null = (node) => (node.isWell ? node.era : null)
   /** How long a request's answer is waited for. */
   patienceMs: () => number = () => PATIENCE_MS
   /** Off while a storage may have forgotten what it acknowledged, and nobody can know: then strict answers are only counted. */
   judgesFreshness = true
+  /** Processes that are no members of this cluster as it was founded, and that clients use as well. */
+  readonly strangers: NodeProcess[] = []
+  /** Every version's name, as it was told, and the write that it is. */
+  readonly #versions = new Map<string, string>()
 
   constructor(cluster: Cluster, audit: Audit, verdict: Verdict, bucket: string, random: SeededRandom) {
     this.cluster = cluster
@@ -60,7 +64,7 @@ export class AuditedClient {
   }
 
   anyNode(): NodeProcess {
-    const serving = this.cluster.serving
+    const serving = [...this.cluster.serving, ...this.strangers]
     return serving.length === 0 ? this.cluster.node(0) : this.#nodes.pick(serving)
   }
 
@@ -72,7 +76,7 @@ export class AuditedClient {
     const path = kvPath(this.bucket, write.key)
     const timeoutMs = this.patienceMs()
     const reach = this.reachOf(node)
-    const { strict, ...done } = await this.#attempt(() =>
+    const { strict, version, ...done } = await this.#attempt(() =>
       write.kind === 'put'
         ? this.cluster.http.call(node.url, 'PUT', path, { headers, body: valueOf(write), timeoutMs })
         : this.cluster.http.call(node.url, 'DELETE', path, { headers, timeoutMs }),
@@ -80,7 +84,15 @@ export class AuditedClient {
     // Deletions and idempotent writes read first, which is another promise.
     const isPlain = write.kind === 'put' && options.sloppy !== false && options.idempotencyKey === undefined
     if (isPlain && reach !== null && reach === this.reachOf(node)) this.#countSloppy(done, node)
+    if (version !== null) this.#named(version, write)
     return this.#booked(write, done, strict, options)
+  }
+
+  /** G3: a dot names one write for ever. */
+  #named(version: string, { id, key }: Write): void {
+    const before = this.#versions.get(`${key} ${version}`)
+    this.verdict.hold(before === undefined || before === id, `${key}: ${version} names ${before} and ${id}`)
+    this.#versions.set(`${key} ${version}`, id)
   }
 
   #countSloppy(done: Done, node: NodeProcess): void {
@@ -93,7 +105,10 @@ export class AuditedClient {
   /** To be called when all is over. */
   book(): void {
     const { verdict, audit } = this
-    Object.assign(verdict.writes, audit.tally)
+    const { acknowledged: stored, failed, unknown } = audit.tally
+    verdict.writes.acknowledged += stored
+    verdict.writes.failed += failed
+    verdict.writes.unknown += unknown
     const { sent, acknowledged } = verdict.sloppy
     verdict.hold(
       acknowledged >= SLOPPY_LEAST * sent,
@@ -124,6 +139,7 @@ export class AuditedClient {
     if (options.context) headers['quorate-context'] = options.context
     if (options.strictly !== false) headers['quorate-sloppy'] = '?0'
     const wanted = audit.freshNow(key)
+    const { judgesFreshness } = this
     const request = { headers, timeoutMs: this.patienceMs() }
     const answer = await cluster.http.tryCall(node.url, 'GET', kvPath(this.bucket, key), request)
     const visible = answer === null ? null : visibleOf(answer)
@@ -138,7 +154,7 @@ export class AuditedClient {
     verdict.count(strict ? 'strict reads' : 'other reads')
     if (strict) {
       for (const wrong of audit.judge(key, visible, wanted)) {
-        if (this.judgesFreshness) verdict.violate(`strict read through ${node.name}: ${wrong}`)
+        if (judgesFreshness && this.judgesFreshness) verdict.violate(`strict read through ${node.name}: ${wrong}`)
         else verdict.count('strict reads that missed something while a storage had forgotten it')
       }
       audit.noteStrictRead(key, new Set(visible))
@@ -146,7 +162,9 @@ export class AuditedClient {
     return { visible, context: answer.headers['quorate-context'] ?? null, strict }
   }
 
-  async #attempt(send: () => Promise<Answer>): Promise<Done & { readonly strict: boolean }> {
+  async #attempt(
+    send: () => Promise<Answer>,
+  ): Promise<Done & { readonly strict: boolean; readonly version: string | null }> {
     let answer: Answer
     try {
       answer = await send()
@@ -157,8 +175,9 @@ export class AuditedClient {
         outcome,
         context: null,
         siblings: 0,
-        why: error.sent ? 'the connection broke' : 'no connection',
+        why: error.sent ? `the connection broke (${error.code})` : 'no connection',
         strict: false,
+        version: null,
       }
     }
     const { status, headers } = answer
@@ -171,12 +190,9 @@ export class AuditedClient {
       siblings: Number(headers['quorate-siblings'] ?? 0),
       why: code ?? String(status),
       strict: isStrict(answer),
+      version: status < 300 ? (headers['quorate-version'] ?? null) : null,
     }
   }
-}
-
-function serves(node: NodeProcess): boolean {
-  return node.running && node.saidReady && !node.isPaused
 }
 
 function outcomeOf({ status, body }: Answer, code: string | null): Outcome {

@@ -85,6 +85,16 @@ export class Cluster {
     return cluster
   }
 
+  /** A process that is no member yet: sent to all members, under this name, with this directory. Whoever asks for it kills it. */
+  async another(name: string, dir: string): Promise<NodeProcess> {
+    const [ports = { client: 0, peer: 0 }] = await freePorts(1)
+    const members = this.nodes.map(({ host, plan }) => `${host}:${plan.peerPort}`).join()
+    const addresses = ['--port', String(ports.client), '--peer-port', String(ports.peer)]
+    const args = ['--name', name, ...addresses, '--data', dir, '--join', members, '--dev', '--log-level', 'warn']
+    const logFile = join(this.folder, `another-${name}.log`)
+    return new NodeProcess({ name, clientPort: ports.client, peerPort: ports.peer, dir, args, logFile })
+  }
+
   /** Kills what runs and removes every file. */
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill()))

@@ -9,8 +9,8 @@ const COMPARED_THROUGH_EACH_NODE = 200
 
 export async function checkEverything(client: AuditedClient): Promise<void> {
   const { audit, verdict } = client
-  verdict.figures['keys'] = audit.keys.length
-  verdict.figures['acknowledged writes'] = audit.acknowledgedCount
+  verdict.count('keys', audit.keys.length)
+  verdict.count('acknowledged writes', audit.acknowledgedCount)
   await checkKeys(client, audit.keys)
   client.book()
 }

@@ -20,11 +20,14 @@ const TIMEOUT_MS = 20_000
 /** No answer came. `sent` is false where no connection was made. */
 export class NoAnswer extends Error {
   readonly sent: boolean
+  /** How the system or the client calls it. */
+  readonly code: string
 
   constructor(cause: unknown) {
     super(`no answer: ${String(cause)}`, { cause })
     this.name = 'NoAnswer'
     const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : null
+    this.code = typeof code === 'string' ? code : 'no code'
     this.sent = code !== 'ECONNREFUSED' && code !== 'UND_ERR_CONNECT_TIMEOUT'
   }
 }

@@ -22,7 +22,7 @@ export interface NodePlan {
   /** Arguments after `start`. */
   readonly args: readonly string[]
   readonly logFile: string
-  /** Where clients find it; without it the loopback. */
+  /** Where clients and nodes find it; without it the loopback. */
   readonly host?: string
   /** What the process is started by, where that is not this process itself (`ip netns exec …`). It must become the process. */
   readonly startedBy?: readonly string[]
@@ -43,13 +43,16 @@ interface Run {
 export class NodeProcess {
   readonly plan: NodePlan
   readonly url: string
+  readonly host: string
   #run: Run | null = null
   #eras = 0
   #isPaused = false
+  #isEnding = false
 
   constructor(plan: NodePlan) {
     this.plan = plan
-    this.url = `http://${plan.host ?? '127.0.0.1'}:${plan.clientPort}`
+    this.host = plan.host ?? '127.0.0.1'
+    this.url = `http://${this.host}:${plan.clientPort}`
   }
 
   get name(): string {
@@ -62,6 +65,11 @@ export class NodeProcess {
 
   get isPaused(): boolean {
     return this.#isPaused
+  }
+
+  /** Serves as far as is known: ready, and nothing was done to it that stops or ends it. */
+  get isWell(): boolean {
+    return this.running && this.saidReady && !this.#isPaused && !this.#isEnding
   }
 
   /** Names the stretch of time since the last start or signal. */
@@ -91,7 +99,7 @@ export class NodeProcess {
   start(...moreArgs: string[]): void {
     if (this.running) throw new Error(`${this.name} runs already`)
     const log = openSync(this.plan.logFile, 'a')
-    const [command = '', ...args] = [
+    const [command, ...args] = [
       ...(this.plan.startedBy ?? []),
       process.execPath,
       ...serverFlags(WITHOUT_SETTINGS),
@@ -117,6 +125,7 @@ export class NodeProcess {
     this.#run = run
     this.#eras++
     this.#isPaused = false
+    this.#isEnding = false
   }
 
   async ready(withinMs: number = READY_WITHIN_MS): Promise<void> {
@@ -133,6 +142,7 @@ export class NodeProcess {
     if (!this.running) return
     this.#eras++
     if (signal === 'SIGSTOP' || signal === 'SIGCONT') this.#isPaused = signal === 'SIGSTOP'
+    else this.#isEnding = true
     this.#run?.child.kill(signal)
   }
 

@@ -49,6 +49,8 @@ export class PowerCutDisk {
 
   #unmount(): void {
     spawnSync('umount', ['-l', this.mountPoint])
+    // Where it is mounted still this fails, and takes nothing with it.
+    spawnSync('rmdir', [this.mountPoint])
   }
 }
 

@@ -7,11 +7,14 @@ import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { readArguments, wholeNumber } from '../command-line.ts'
 import { type Row, sloppyRate, tableOf } from './report.ts'
 import { checkpoints } from './stories/checkpoints.ts'
+import { disk } from './stories/disk.ts'
 import { hostile } from './stories/hostile.ts'
 import { idempotency } from './stories/idempotency.ts'
+import { identity } from './stories/identity.ts'
 import { kill } from './stories/kill.ts'
 import { listing } from './stories/listing.ts'
 import { partition } from './stories/partition.ts'
+import { pause } from './stories/pause.ts'
 import { power } from './stories/power.ts'
 import { restart } from './stories/restart.ts'
 import { wipe } from './stories/wipe.ts'
@@ -28,6 +31,9 @@ interface Entry {
 const STORIES: ReadonlyMap<string, Entry> = new Map([
   ['kill', { story: kill, seconds: 0, cycles: 200, shortCycles: 5 }],
   ['partition', { story: partition, seconds: 0, cycles: 60, shortCycles: 3 }],
+  ['pause', { story: pause, seconds: 0, cycles: 40, shortCycles: 3 }],
+  ['disk', { story: disk, seconds: 0, cycles: 10 }],
+  ['identity', { story: identity, seconds: 0, cycles: 5 }],
   ['checkpoints', { story: checkpoints, seconds: 90, cycles: 0 }],
   ['wipe', { story: wipe, seconds: 30, cycles: 0 }],
   ['idempotency', { story: idempotency, seconds: 60, cycles: 0 }],
