@@ -47,6 +47,8 @@ export class AuditedClient {
   reachOf: (node: NodeProcess) => string | null = (node) => (node.isWell ? node.era : null)
   /** How long a request's answer is waited for. */
   patienceMs: () => number = () => PATIENCE_MS
+  /** Nodes that a client that looks for one passes over. */
+  avoids: (node: NodeProcess) => boolean = () => false
   /** Off while a storage may have forgotten what it acknowledged, and nobody can know: then strict answers are only counted. */
   judgesFreshness = true
   /** Processes that are no members of this cluster as it was founded, and that clients use as well. */
@@ -64,7 +66,7 @@ export class AuditedClient {
   }
 
   anyNode(): NodeProcess {
-    const serving = [...this.cluster.serving, ...this.strangers]
+    const serving = [...this.cluster.serving, ...this.strangers].filter((node) => !this.avoids(node))
     return serving.length === 0 ? this.cluster.node(0) : this.#nodes.pick(serving)
   }
 

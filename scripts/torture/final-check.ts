@@ -1,5 +1,5 @@
 // The end of a run: every acknowledged write is read again at all its replicas, and the replicas are compared. Decides by the audit log.
-// Invariant: to be called when the cluster is quiet.
+// Invariant: a read that is no result is a violation too.
 
 import { type AuditedClient, visibleOf } from './audited-client.ts'
 import { type Answer, kvPath } from './http-client.ts'
@@ -15,9 +15,29 @@ export async function checkEverything(client: AuditedClient): Promise<void> {
   client.book()
 }
 
+/** To be called when the cluster is quiet: nothing acknowledged is missing, replicas say the same, nodes answer the same. */
 export async function checkKeys(client: AuditedClient, keys: readonly string[]): Promise<void> {
-  const { cluster, audit, verdict } = client
+  const { cluster, verdict } = client
   const step = Math.max(1, Math.floor(keys.length / COMPARED_THROUGH_EACH_NODE))
+  await judgeKeys(client, keys, async (key, index, answer) => {
+    const replicas = new Set(versionsOfReplicas(answer))
+    verdict.hold(replicas.size <= 1, `${key}: replicas differ: ${answer.headers['quorate-explain']}`)
+    if (index % step !== 0) return
+    verdict.count('keys compared through each node')
+    const tags = (await cluster.fromEach(kvPath(client.bucket, key))).map(
+      ({ status, headers }) => `${status} ${headers['etag'] ?? ''}`,
+    )
+    verdict.hold(new Set(tags).size === 1, `${key}: nodes answer differently: ${tags.join(', ')}`)
+  })
+}
+
+/** Nothing acknowledged is missing; this holds before replicas are equal as well. */
+export async function judgeKeys(
+  client: AuditedClient,
+  keys: readonly string[],
+  more: (key: string, index: number, answer: Answer) => Promise<void> = async () => {},
+): Promise<void> {
+  const { cluster, audit, verdict } = client
   await inParallel(keys, async (key, index) => {
     const node = cluster.node(index % cluster.nodes.length)
     const path = `${kvPath(client.bucket, key)}?explain=1`
@@ -28,14 +48,7 @@ export async function checkKeys(client: AuditedClient, keys: readonly string[]):
       return
     }
     for (const wrong of audit.judge(key, visible, audit.acknowledged(key))) verdict.violate(`in the end: ${wrong}`)
-    const replicas = new Set(versionsOfReplicas(answer))
-    verdict.hold(replicas.size <= 1, `${key}: replicas differ: ${answer.headers['quorate-explain']}`)
-    if (index % step !== 0) return
-    verdict.count('keys compared through each node')
-    const tags = (await cluster.fromEach(kvPath(client.bucket, key))).map(
-      ({ status, headers }) => `${status} ${headers['etag'] ?? ''}`,
-    )
-    verdict.hold(new Set(tags).size === 1, `${key}: nodes answer differently: ${tags.join(', ')}`)
+    await more(key, index, answer)
   })
 }
 

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 /** EXT4_IOC_SHUTDOWN, which is FS_IOC_SHUTDOWN, and EXT4_GOING_FLAGS_NOLOGFLUSH (include/uapi/linux/ext4.h). */
 const CUT =
   'open(my $d, "<", $ARGV[0]) or die $!; my $how = pack("L", 2); defined ioctl($d, 0x8004587d, $how) or die $!'
-const IMAGE_SIZE = '96M'
+const IMAGE_SIZE = '256M'
 
 export class PowerCutDisk {
   readonly mountPoint: string

@@ -15,7 +15,7 @@ import { kill } from './stories/kill.ts'
 import { listing } from './stories/listing.ts'
 import { partition } from './stories/partition.ts'
 import { pause } from './stories/pause.ts'
-import { power } from './stories/power.ts'
+import { power, powerWithoutFsync } from './stories/power.ts'
 import { restart } from './stories/restart.ts'
 import { wipe } from './stories/wipe.ts'
 import type { Story } from './verdict.ts'
@@ -46,12 +46,13 @@ const STORIES: ReadonlyMap<string, Entry> = new Map([
 const counted = (): string =>
   [...STORIES].flatMap(([name, { cycles }]) => (cycles > 0 ? [`${name} ${cycles}`] : [])).join(', ')
 
-const USAGE = `torture [story…] [--cycles N] [--seconds N] [--short] [--seed N]
+const USAGE = `torture [story…] [--cycles N] [--seconds N] [--short] [--seed N] [--without-fsync]
 
   story        ${[...STORIES.keys()].join(', ')}, or all (the default)
   --cycles N   how many faults of each kind, in the stories that count them (${counted()})
   --seconds N  how long the others go on that have no end of their own; of those that count, instead of their number
   --short      a few seconds of each
+  --without-fsync  of power only that a copy of the sources without fsync is caught
   --seed N     makes the choices of the run that printed N
 `
 
@@ -62,6 +63,7 @@ const { values, positionals } = readArguments(
       cycles: { type: 'string' },
       seconds: { type: 'string' },
       short: { type: 'boolean', default: false },
+      'without-fsync': { type: 'boolean', default: false },
       seed: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -99,7 +101,8 @@ for (const name of names) {
     const usual = wanted !== null ? 0 : values.short ? (entry.shortCycles ?? 1) : entry.cycles
     const cycles = entry.cycles === 0 ? 0 : (wantedCycles ?? usual)
     const random = new SeededRandom(seed).fork(name)
-    const verdict = await entry.story({ seconds, cycles, short: values.short, random, say })
+    const story = values['without-fsync'] && name === 'power' ? powerWithoutFsync : entry.story
+    const verdict = await story({ seconds, cycles, short: values.short, random, say })
     for (const [figure, value] of Object.entries(verdict.figures)) console.log(`  ${figure}: ${value}`)
     if (verdict.sloppy.sent > 0) console.log(`  sloppy puts through nodes that reached W nodes: ${sloppyRate(verdict)}`)
     for (const [what, why] of Object.entries(verdict.skipped)) console.log(`  skipped ${what}: ${why}`)

@@ -17,7 +17,7 @@ test.skipIf(reason !== null)(
   reason === null ? title : `${title} (skipped: ${reason})`,
   { timeout: STORY_WITHIN_MS },
   async () => {
-    const verdict = await shortStory(power, 1)
+    const verdict = await shortStory(power, 0, 1)
     atLeast(verdict, { 'power cuts of all five': 1, 'acknowledged writes': 60 })
   },
 )

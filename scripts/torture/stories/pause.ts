@@ -18,7 +18,9 @@ const SHORT_PAUSE_MS = [800, 3500] as const
 const BETWEEN_MS = [200, 2000] as const
 /** Most clients turn to another node; some wait for the answer of the one that awakes. */
 const PATIENCE_MS = [4000, 35_000] as const
-const PATIENT = 0.2
+const PATIENT = 0.1
+/** So many of the requests that could go to a paused node do; with all of them every client would wait most of the time. */
+const UNLUCKY = 0.1
 
 export async function pause({ seconds, cycles, short, random, say }: StoryOptions): Promise<Verdict> {
   const verdict = new Verdict()
@@ -28,6 +30,7 @@ export async function pause({ seconds, cycles, short, random, say }: StoryOption
   const client = new AuditedClient(cluster, new Audit(), verdict, 'torture', random)
   const patience = random.fork('patience')
   client.patienceMs = () => PATIENCE_MS[!short && patience.next() < PATIENT ? 1 : 0]
+  client.avoids = (node) => node.isPaused && patience.next() > UNLUCKY
   const workload = new Workload(client, { clients: short ? 1 : 2, paceMs: short ? 10 : 5 })
   workload.begin()
   const pauses = random.fork('pauses')
