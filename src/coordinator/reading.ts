@@ -204,6 +204,12 @@ function writeBack(
     let open = differing.length
     const refused: Version['dot'][] = []
     let hasMovedOn = false
+    const end = (): void => {
+      timer.cancel()
+      resolve({ holding, refused, hasMovedOn })
+    }
+    // The links see to it that others answer in time; this node's own disk may have no room, and then nothing ends the wait.
+    const timer = parts.clock.after(Math.max(0, plan.deadlineAt - parts.clock.monotonic()), end)
     for (const { member, answer: said } of differing) {
       repair(parts, plan, member, view, (answer) => {
         open--
@@ -212,7 +218,7 @@ function writeBack(
           hasMovedOn ||= answer.refused.some((dot) => said.missing.has(dot) || holds(said.view, dot))
           if (answer.refused.length === 0) holding++
         }
-        if (holding >= needed || open === 0) resolve({ holding, refused, hasMovedOn })
+        if (holding >= needed || open === 0) end()
       })
     }
   })

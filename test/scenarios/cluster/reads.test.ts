@@ -1,7 +1,9 @@
 // What a read may say while the key is overwritten, while a home writes to its disk, or while a disk is replaced.
 
 import { describe, expect, test } from 'vitest'
+import type { GetOutcome } from '../../../src/coordinator/operations.ts'
 import type { Host } from '../../../src/simulator/simulated-cluster.ts'
+import { NO_DISK_FAULTS } from '../../../src/simulator/simulated-disk.ts'
 import { hears, nodeOf, Story } from './story.ts'
 
 const KITCHEN = { bucket: 'kitchen', key: 'kettle', timeoutMs: 4000 } as const
@@ -128,5 +130,23 @@ describe('reads', () => {
     const texts =
       read.type === 'found' ? read.versions.map(({ content }) => Buffer.from(content?.bytes ?? []).toString()) : []
     expect(read.type === 'context-not-reached' || texts.join() === 'second', `${read.type} ${texts.join()}`).toBe(true)
+  })
+
+  // Found by filling the disks of real nodes: what a home's log has no room for is not synced until there is some.
+  test('a read that brings its own node up to date does not outlive its deadline when that disk is full', async () => {
+    const healing = { antiEntropy: false, handoff: false, readAllRate: 0 }
+    const story = await Story.begin({ nodes: 3, healing })
+    const { r0, r1, cluster } = story
+    await story.cutOff(r0)
+    await story.write(r1, 'late')
+    await story.reunite()
+    r0.disk.faults = { ...NO_DISK_FAULTS, capacityBytes: r0.disk.usedBytes }
+    let outcome: GetOutcome | null = null
+    void nodeOf(r0)
+      .coordinator.get(KITCHEN)
+      .then((answer) => (outcome = answer))
+    await cluster.time.runFor(2 * KITCHEN.timeoutMs)
+    // Found at one home, and no other is known to have it.
+    expect(outcome).toMatchObject({ type: 'found', receipt: { guarantee: 'eventual' } })
   })
 })
