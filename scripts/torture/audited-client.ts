@@ -14,6 +14,8 @@ export interface Done {
   readonly siblings: number
   /** The problem's code, the status, or how the connection broke. */
   readonly why: string
+  /** The problem's own words. */
+  readonly detail: string
 }
 
 export interface Read {
@@ -78,6 +80,7 @@ export class AuditedClient {
     const path = kvPath(this.bucket, write.key)
     const timeoutMs = this.patienceMs()
     const reach = this.reachOf(node)
+    const startedAt = performance.now()
     const { strict, version, ...done } = await this.#attempt(() =>
       write.kind === 'put'
         ? this.cluster.http.call(node.url, 'PUT', path, { headers, body: valueOf(write), timeoutMs })
@@ -85,7 +88,8 @@ export class AuditedClient {
     )
     // Deletions and idempotent writes read first, which is another promise.
     const isPlain = write.kind === 'put' && options.sloppy !== false && options.idempotencyKey === undefined
-    if (isPlain && reach !== null && reach === this.reachOf(node)) this.#countSloppy(done, node)
+    if (isPlain && reach !== null && reach === this.reachOf(node))
+      this.#countSloppy(done, node, performance.now() - startedAt)
     if (version !== null) this.#named(version, write)
     return this.#booked(write, done, strict, options)
   }
@@ -97,11 +101,18 @@ export class AuditedClient {
     this.#versions.set(`${key} ${version}`, id)
   }
 
-  #countSloppy(done: Done, node: NodeProcess): void {
+  #countSloppy(done: Done, node: NodeProcess, tookMs: number): void {
     const { sloppy } = this.verdict
     sloppy.sent++
     if (done.outcome === 'acknowledged') sloppy.acknowledged++
-    else this.verdict.count(`  sloppy, though ${node.name} reached W nodes: ${done.outcome}, ${done.why}`)
+    else {
+      this.verdict.count(`  sloppy, though ${node.name} reached W nodes: ${done.outcome}, ${done.why}`)
+      const since = `${node.name} begun or signalled ${Math.round(node.eraMs)} ms ago`
+      const others = this.cluster.nodes.filter(({ isWell }) => !isWell).map(({ name }) => name)
+      const said = `${done.outcome}, ${done.detail}; after ${Math.round(tookMs)} ms; ${since}; not well: ${others.join()}`
+      if (sloppy.sent - sloppy.acknowledged <= 5)
+        this.verdict.figures[`sloppy put that failed (${sloppy.sent - sloppy.acknowledged})`] = said
+    }
   }
 
   /** To be called when all is over. */
@@ -178,6 +189,7 @@ export class AuditedClient {
         context: null,
         siblings: 0,
         why: error.sent ? `the connection broke (${error.code})` : 'no connection',
+        detail: error.message,
         strict: false,
         version: null,
       }
@@ -191,6 +203,7 @@ export class AuditedClient {
       context: headers['quorate-context'] ?? null,
       siblings: Number(headers['quorate-siblings'] ?? 0),
       why: code ?? String(status),
+      detail: status < 300 ? '' : answer.body.toString().slice(0, 600),
       strict: isStrict(answer),
       version: status < 300 ? (headers['quorate-version'] ?? null) : null,
     }

@@ -46,6 +46,7 @@ export class NodeProcess {
   readonly host: string
   #run: Run | null = null
   #eras = 0
+  #eraBeganAt = 0
   #isPaused = false
   #isEnding = false
 
@@ -75,6 +76,10 @@ export class NodeProcess {
   /** Names the stretch of time since the last start or signal. */
   get era(): string {
     return String(this.#eras)
+  }
+
+  get eraMs(): number {
+    return performance.now() - this.#eraBeganAt
   }
 
   get pid(): number | undefined {
@@ -123,7 +128,7 @@ export class NodeProcess {
     const run: Run = { child, exited, stdout: '', exit: null }
     child.stdout?.on('data', (chunk: Buffer) => (run.stdout += chunk.toString()))
     this.#run = run
-    this.#eras++
+    this.#newEra()
     this.#isPaused = false
     this.#isEnding = false
   }
@@ -140,10 +145,15 @@ export class NodeProcess {
 
   signal(signal: NodeJS.Signals): void {
     if (!this.running) return
-    this.#eras++
+    this.#newEra()
     if (signal === 'SIGSTOP' || signal === 'SIGCONT') this.#isPaused = signal === 'SIGSTOP'
     else this.#isEnding = true
     this.#run?.child.kill(signal)
+  }
+
+  #newEra(): void {
+    this.#eras++
+    this.#eraBeganAt = performance.now()
   }
 
   /** SIGKILL, and gone. */
