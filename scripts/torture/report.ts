@@ -2,7 +2,7 @@
 // Decides nothing. Invariant: every story that was asked for has a row.
 
 import Table from 'cli-table3'
-import type { Verdict } from './verdict.ts'
+import type { Convergence, Verdict } from './verdict.ts'
 
 export interface Row {
   readonly name: string
@@ -31,9 +31,16 @@ function cellsOf(verdict: Verdict): string[] {
     faults.join('\n'),
     `${writes.acknowledged}\n${writes.failed}\n${writes.unknown}`,
     sloppyRate(verdict),
-    convergences.map(({ keys, seconds }) => `${keys} keys: ${seconds.toFixed(1)} s`).join('\n'),
+    healed(convergences),
     [violated === 0 ? 'nothing' : `${violated} violations`, ...skips].join('\n'),
   ]
+}
+
+function healed(all: readonly Convergence[]): string {
+  const most = (of: (each: Convergence) => number): number => Math.max(...all.map(of))
+  return all.length > 3
+    ? `${all.length} times, at most ${most(({ keys }) => keys)} keys, ${most(({ seconds }) => seconds).toFixed(1)} s`
+    : all.map(({ keys, seconds }) => `${keys} keys: ${seconds.toFixed(1)} s`).join('\n')
 }
 
 /** With as many digits as the number of requests bears. */
