@@ -1,9 +1,14 @@
 // The end of a run: every acknowledged write is read again at all its replicas, and the replicas are compared. Decides by the audit log.
 // Invariant: a read that is no result is a violation too.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import { type AuditedClient, visibleOf } from './audited-client.ts'
 import { type Answer, kvPath } from './http-client.ts'
 
+/** The figure of what must never be counted. */
+export const MISSING = 'acknowledged writes that were missing'
+const PATIENCE_MS = 30_000
+const RETRY_MS = 200
 const AT_A_TIME = 16
 const COMPARED_THROUGH_EACH_NODE = 200
 
@@ -38,16 +43,25 @@ export async function judgeKeys(
   more: (key: string, index: number, answer: Answer) => Promise<void> = async () => {},
 ): Promise<void> {
   const { cluster, audit, verdict } = client
+  const giveUpAt = performance.now() + PATIENCE_MS
   await inParallel(keys, async (key, index) => {
     const node = cluster.node(index % cluster.nodes.length)
     const path = `${kvPath(client.bucket, key)}?explain=1`
-    const answer = await cluster.http.call(node.url, 'GET', path, { headers: { 'quorate-r': 'all' } })
+    let answer = await cluster.http.call(node.url, 'GET', path, { headers: { 'quorate-r': 'all' } })
+    // Who has just started may be filling; all keys together have so much patience.
+    while (answer.status === 503 && performance.now() < giveUpAt) {
+      await delay(RETRY_MS)
+      answer = await cluster.http.call(node.url, 'GET', path, { headers: { 'quorate-r': 'all' } })
+    }
     const visible = visibleOf(answer)
     if (visible === null) {
       verdict.violate(`${key}: read at all replicas through ${node.name}: ${answer.status} ${answer.body.toString()}`)
       return
     }
-    for (const wrong of audit.judge(key, visible, audit.acknowledged(key))) verdict.violate(`in the end: ${wrong}`)
+    for (const wrong of audit.judge(key, visible, audit.acknowledged(key))) {
+      verdict.violate(`in the end: ${wrong}`)
+      if (wrong.includes(' is missing')) verdict.count(MISSING)
+    }
     await more(key, index, answer)
   })
 }

@@ -35,6 +35,7 @@ export async function kill({ seconds, cycles, short, random, say }: StoryOptions
     count++
     verdict.count('kills')
     verdict.inject('SIGKILL')
+    if (count % 50 === 0) say(`${count} kills`)
     const revival = revive(node, between(kills, DOWN_MS)).catch((error: unknown) => verdict.violate(String(error)))
     revivals.add(revival)
     void revival.then(() => revivals.delete(revival))
