@@ -242,12 +242,8 @@ class WriteRound {
   }
 }
 
-const SAYS_NO: ReadonlySet<RefusalReason> = new Set([
-  'too-many-siblings',
-  'idempotency-mismatch',
-  'clock-ahead',
-  'storage-full',
-])
+/** A home without room is none of these: its word is not about this write, and somebody else may have room. */
+const SAYS_NO: ReadonlySet<RefusalReason> = new Set(['too-many-siblings', 'idempotency-mismatch', 'clock-ahead'])
 
 function explain(answer: WriteAnswer): string {
   if (answer.type === 'written') return answer.stored ? 'stored' : 'already'

@@ -12,10 +12,10 @@ const REACTION_MS = 4000
 
 const SAYS_NO: ReadonlySet<string> = new Set([
   'refused:too-many-siblings',
-  'refused:storage-full',
   'refused:clock-ahead',
   'refused:idempotency-mismatch',
 ])
+const FULL = 'refused:storage-full'
 
 export function checkAvailability(world: World, stability: Stability, failure: ObservedFailure): void {
   const { key, outcome, options, kind } = failure
@@ -42,8 +42,10 @@ export function checkAvailability(world: World, stability: Stability, failure: O
   const r = level(options.r, key.settings.r)
   const w = level(options.w, key.settings.w)
   const sloppy = options.sloppy ?? key.settings.sloppy
+  const full = outcome.replicas.filter(({ answer }) => answer === FULL).length
   const hintsFit = world.plan.hintBytesMax > 10_000 && world.plan.bytesMax > 1e6
-  const accepting = sloppy && hintsFit ? clear.length : present
+  // Who has no room accepts nothing; where some have, the others are asked.
+  const accepting = (sloppy && hintsFit ? clear.length : present) - full
   const readNeeded =
     kind === 'get' ||
     kind === 'delete' ||

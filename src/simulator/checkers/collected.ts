@@ -24,7 +24,8 @@ export class Collected {
   }
 
   note({ key, write, outcome }: ObservedWrite): void {
-    if (!write || !outcome.version || key.settings.durability === 'memory') return
+    // Another attempt of an idempotent write may come where the tag is dead already: it goes at once, unheard of.
+    if (!write || write.tagged || !outcome.version || key.settings.durability === 'memory') return
     if (write.kind === 'delete' || write.ttlMs !== null) this.#watched.push({ key, write, dot: outcome.version })
   }
 

@@ -64,6 +64,27 @@ describe('hints', () => {
   })
 })
 
+// Found by the torture story of full disks.
+test('where homes have no room others stand in, and bring it home when there is room again', async () => {
+  const story = await Story.begin({ nodes: 7 })
+  const { r0, r1, f, cluster } = story
+  const full = [r0, r1]
+  const context = await story.write(r0, 'x'.repeat(5000), { w: 3 })
+  for (const host of full) await story.kill(host)
+  cluster.limits = { bytesMax: 4000 }
+  for (const host of full) await story.restartAlone(host)
+  await story.reunite()
+  expect(full.every(({ node }) => node?.rooms?.storage.isFull)).toBe(true)
+  const outcome = await story.put(f, 'yes', { context, sloppy: true })
+  expect(outcome).toMatchObject({ type: 'stored', receipt: { guarantee: 'sloppy' } })
+  cluster.limits = {}
+  for (const host of full) await story.kill(host)
+  for (const host of full) await story.restartAlone(host)
+  await story.reunite()
+  await story.untilNoHints()
+  expect(await story.shows(r0, { r: 3 })).toEqual(['yes'])
+})
+
 // Found by a review.
 test('a deletion finds room at stand-ins whose storage is full', async () => {
   const story = await Story.begin({ limits: { bytesMax: 200_000 } })

@@ -140,9 +140,23 @@ describe('may fail', () => {
   test('where a home that is there said no to it', async () => {
     const scene = await Scene.open()
     const no = (answer: string): Failure => quorumNotMet(scene, 'write', [{ node: 'node-1', answer }])
-    for (const why of ['too-many-siblings', 'storage-full', 'clock-ahead', 'idempotency-mismatch'])
+    for (const why of ['too-many-siblings', 'clock-ahead', 'idempotency-mismatch'])
       expect(await judged({ outcome: no(`refused:${why}`) })).toEqual([])
     expect(await judged({ outcome: no('failed') })).toEqual(['G11'])
+  })
+
+  test('where so many have no room that W do not accept it', async () => {
+    const scene = await Scene.open()
+    const full = (...nodes: string[]): Failure =>
+      quorumNotMet(
+        scene,
+        'write',
+        nodes.map((node) => ({ node, answer: 'refused:storage-full' })),
+      )
+    const options = { sloppy: false }
+    expect(await judged({ outcome: full('node-0', 'node-1'), options })).toEqual([])
+    expect(await judged({ outcome: full('node-0'), options })).toEqual(['G11'])
+    expect(await judged({ outcome: full('node-0', 'node-1'), options: { sloppy: true } })).toEqual(['G11'])
   })
 
   test('a write, where hints may not fit', async () => {

@@ -37,6 +37,13 @@ for (const how of [{ kind: 'delete' }, { ttlMs: 10 }] as const) {
   })
 }
 
+test('an attempt of an idempotent write may meet its dead tag', async () => {
+  const { scene, checker } = await told({ ttlMs: 10, tagged: true }, 2)
+  forget(scene, scene.homes[0] as Host)
+  checker.tick(true)
+  expect(scene.guarantees).toEqual([])
+})
+
 test('one that was superseded has not been collected', async () => {
   const { scene, checker, spent } = await told({ kind: 'delete' }, 2)
   await scene.store(scene.write('b', { on: [spent] }), scene.homes.slice(0, 1))
