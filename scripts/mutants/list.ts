@@ -238,6 +238,23 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [edit('node/healer.ts', 'if (healing.antiEntropy) {', 'if (false) {')],
   },
   {
+    // Seen where anti-entropy is off: then reads are all that heals.
+    name: 'read-repair-off',
+    guarantee: 'G5',
+    edits: [edit('node/rooms.ts', 'readRepair: options.healing.readRepair,', 'readRepair: false,')],
+  },
+  {
+    name: 'expiry-by-local-receive-time',
+    guarantee: 'G5, G15',
+    edits: [
+      edit(
+        'replica/replica.ts',
+        '    const merged = mergeIntoRecord(before, clock, view, options.conflict)\n',
+        "    if (options.intent === 'client') view = { ...view, versions: view.versions.map((v) => (v.deadlineMs === null ? v : { ...v, deadlineMs: Math.floor(this.#clock.now()) + v.deadlineMs - msFromHybrid(v.stamp) })) }\n    const merged = mergeIntoRecord(before, clock, view, options.conflict)\n",
+      ),
+    ],
+  },
+  {
     name: 'hints-only-in-memory',
     guarantee: 'G1',
     edits: [

@@ -156,7 +156,8 @@ function constantsOf(random: SeededRandom): Pick<SeedPlan, 'timings' | 'files'> 
 
 /** What is off in this seed; only where the others suffice. */
 function healingOf(random: SeededRandom, destructive: boolean): Healing {
-  const off = random.pick(['nothing', 'nothing', 'readRepair', 'handoff', destructive ? 'nothing' : 'antiEntropy'])
+  const perhaps = destructive ? 'nothing' : 'antiEntropy'
+  const off = random.pick(['nothing', 'nothing', 'readRepair', 'handoff', perhaps, perhaps])
   return {
     ...DEFAULT_HEALING,
     readAllRate: random.pick([0, 0.1, 1]),

@@ -61,8 +61,8 @@ async function fillUnderLoad(
   await until('clients have written', () => audit.acknowledgedCount >= enough, 30_000)
   const probes = new Map(await Promise.all(full.map(async (node) => [node, await keyOf(client, node)] as const)))
   const refusals = new Map<NodeProcess, string>()
-  // A home that is full says no, and nobody stands in for it: with two of them a key's write is refused, clearly.
-  if (full.length > 1) client.reachOf = () => null
+  // Those who have room stand in for those who have none.
+  if (full.length === NODES) client.reachOf = () => null
   const writesBefore = new Map(audit.keys.map((key) => [key, audit.writesOf(key).length]))
   for (const node of full) diskOf(node).fill()
   verdict.inject(full.length === 1 ? 'full disk' : `${full.length} full disks at once`)
