@@ -42,9 +42,9 @@ export class DestructiveKinds {
     const host = this.#expendable()
     const before = host?.node?.rooms?.storage
     if (!host || !before) return
-    losses.note(host.name)
     const clocks = await this.#clocksWhenSynced(before)
-    if (host.node?.rooms?.storage !== before) return
+    if (host.node?.rooms?.storage !== before || !losses.mayLose(host.name)) return
+    losses.note(host.name)
     this.#means.end(host, 'reset', true)
     const flips = random.integer(1, 4)
     const where = Array.from({ length: flips }, () => host.disk.rotBeforeLastSync())
