@@ -310,6 +310,7 @@ export class KeyCoordinator {
       const isCurrent = digest === this.#parts.directory()?.membersDigest && again === plan
       const judgedBy = plan
       plan = again
+      if (round < ROUNDS_MAX && isBrokenOff(result) && (await this.#isBack(plan))) continue
       if (round === 1 && (isCurrent || result.verdict.state === 'lost')) {
         const { verdict } = result
         if (attempt.intent === 'client' && verdict.state === 'lost' && verdict.outcome === 'not-applied')
@@ -321,6 +322,18 @@ export class KeyCoordinator {
         return { result: { ...result, verdict: unknown(result.verdict) }, judgedBy }
     }
   }
+
+  /** Links that broke are often back in a moment: whether enough are, in time. All may break at once, after a pause of this process. */
+  async #isBack(plan: Plan): Promise<boolean> {
+    const back = this.#reach.enough(plan, plan.w)
+    if (back) await back
+    return this.#reach.isEnough(plan, plan.w) && this.#parts.clock.monotonic() < plan.deadlineAt
+  }
+}
+
+/** Nobody said no; links broke under it, or it was too late. */
+function isBrokenOff({ verdict }: WriteRoundResult): boolean {
+  return verdict.state === 'lost' && verdict.outcome === 'unknown' && verdict.reasons.length === 0
 }
 
 function isRefused(written: readonly Written[], { dot }: Version): boolean {

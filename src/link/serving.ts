@@ -1,15 +1,17 @@
 // Requests of the peer on one link: each is handed to this node's handler, and what it answers is said. Knows nothing of bytes, nor of
-// what requests mean. Invariant: at most one reply a request, and none for one whose handler failed.
+// what requests mean. Invariant: a request is handed on once, and has at most one reply, none where its handler failed.
 
 import { QuorateError } from '../errors.ts'
 import type { Reply, ReplyFrame, RequestFrame } from '../protocol/messages.ts'
 import type { RequestHandler } from './peers.ts'
+import { Once } from './once.ts'
 import type { LinkEnvironment } from './settings.ts'
 
 export class Serving {
   readonly #environment: LinkEnvironment
   readonly #say: (frame: ReplyFrame) => boolean
   readonly #settledLate: () => void
+  readonly #once = new Once()
   #count = 0
 
   /** `say` is false when the reply is too large, and throws `protocol` where the peer could not read it; `settledLate` runs when one that was waited for is no longer under way. */
@@ -26,6 +28,7 @@ export class Serving {
 
   /** `time`: this node's hybrid time now. */
   serve(frame: RequestFrame, from: Parameters<RequestHandler>[0], time: number): void {
+    if (!this.#once.isNew(frame.id)) return
     const { hooks } = this.#environment
     this.#count++
     // A handler which throws is the same as one which rejects; one that need not wait costs no promise.

@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { compareDots } from '../../../src/core/causality/dot.ts'
 import { EMPTY_CONTEXT } from '../../../src/core/causality/context-token.ts'
 import { IDEMPOTENCY_WINDOW_MS } from '../../../src/core/causality/view.ts'
+import { invariant } from '../../../src/errors.ts'
+import { NO_NETWORK_FAULTS } from '../../../src/simulator/network.ts'
 import type { Host } from '../../../src/simulator/simulated-cluster.ts'
 import { KEY, nodeOf, Story } from './story.ts'
 
@@ -30,6 +32,36 @@ describe('one write', () => {
     for (const host of hosts) await story.put(host, 'paid', { idempotencyKey })
     await story.cluster.time.runFor(10_000)
     for (const host of hosts) expect(await story.shows(host, { r: 3 })).toEqual(['shipped'])
+  })
+
+  // Found by the torture story of pauses: others have hung up on a node that awakes, and its first write ran into that.
+  test('links that break under a write and come back do not fail it', async () => {
+    for (const sloppy of [true, false]) {
+      const story = await Story.begin({ nodes: 5 })
+      const { r0, cluster } = story
+      const pending = story.beginPut(r0, 'v', { w: 3, sloppy })
+      for (const { name } of cluster.hosts) cluster.network.resetBetween(r0.name, name)
+      const outcome = await cluster.time.settle(pending)
+      expect(outcome.type).toBe('stored')
+      await cluster.time.runFor(5000)
+      expect(await story.shows(story.f, { r: 3 })).toEqual(['v'])
+    }
+  })
+
+  // Found by seed 10407: the request came a second time when there was room again.
+  test('what was refused stays so, though the network repeats it', async () => {
+    const story = await Story.begin({ nodes: 3, limits: { siblingsMax: 2 } })
+    const { r0, r1, cluster } = story
+    await story.write(r0, 'a', { w: 3 })
+    await story.write(r0, 'b', { w: 3 })
+    const both = await story.get(r0)
+    invariant(both.type === 'found', 'two siblings')
+    cluster.network.faults = { ...NO_NETWORK_FAULTS, duplicateFrame: 1, delayMsMax: 1000 }
+    expect((await story.put(r1, 'refused')).type).toBe('too-many-siblings')
+    cluster.network.faults = NO_NETWORK_FAULTS
+    await story.write(r0, 'merged', { context: both.context, w: 3 })
+    await cluster.time.runFor(5000)
+    expect(await story.shows(r0, { r: 3 })).toEqual(['merged'])
   })
 
   // Found by seed 86: the retry's coordinator knew that the write was superseded, and let the third home take it for news.
