@@ -15,6 +15,8 @@ export interface SegmentEnd {
   /** The disk gave all of it. */
   readonly readable: boolean
   readonly frames: number
+  /** Some batch is in it that its header does not count as an earlier one, which it repeats. */
+  readonly begun: boolean
 }
 
 /** Bytes of a file. */
@@ -79,6 +81,7 @@ export class LogReader {
     const reader = new FrameReader(file, 'batch', this.#saltCrc)
     let gap = -1
     let frames = 0
+    let begun = false
     let reached = header === null
     let disordered = false
     // The header says with which batch the segment begins; only a repetition of an earlier one may stand before that.
@@ -94,6 +97,7 @@ export class LogReader {
     }
     const take = (frame: Frame): void => {
       const first = frames++ === 0
+      begun ||= header === null || frame.sequence >= header.batch
       if (!first || header === null || frame.sequence >= header.batch) reach()
       if (frame.sequence < this.#expected) {
         const repeated = first && (header === null || frame.sequence < header.batch)
@@ -114,7 +118,7 @@ export class LogReader {
       await file.close()
     }
     for (const part of reader.unreadable) this.#damage(name, part.offset, part.bytes, `unreadable: ${part.why}`)
-    return { gap, readable: reader.unreadable.length === 0, frames }
+    return { gap, readable: reader.unreadable.length === 0, frames, begun }
   }
 
   #skipTo(at: Place, sequence: number): void {

@@ -192,12 +192,13 @@ class Recovery {
     else if (reaches.batch > log.expected) this.#endMissing(last, `batches up to ${reaches.batch - 1}`)
     else if (reaches.lsn > log.lsn) this.#endMissing(last, `changes up to ${reaches.lsn - 1}`)
     if (!last || !end) return
-    if (last.header === null) {
-      // Before the manifest named it nothing was written to it but its header.
-      const begun = manifest ? manifest.number >= last.number : last.bytes > HEADER_BYTES
-      if (begun || end.frames > 0 || !end.readable) this.#damage(last.name, 0, HEADER_BYTES, 'the header is damaged')
-      else await this.#removeTorn(last)
-    } else if (end.gap >= 0 && this.#damaged.every((damage) => damage.file !== last.name)) {
+    // Before the manifest named it nothing was written to it but its header, and a batch from before.
+    const isNamed = manifest ? manifest.number >= last.number : last.bytes > HEADER_BYTES
+    const isUnbegun = !isNamed && !end.begun && end.readable
+    if (last.header === null && !isUnbegun) this.#damage(last.name, 0, HEADER_BYTES, 'the header is damaged')
+    // Even an intact one: where its sync failed it is in the page cache only, and after the next power cut it would look damaged.
+    else if (isUnbegun && (last.header === null || this.#damaged.length === 0)) await this.#removeTorn(last)
+    else if (end.gap >= 0 && this.#damaged.every((damage) => damage.file !== last.name)) {
       await this.#cut(last, end.gap)
     }
     for (const { name, header } of files.slice(0, -1)) {
