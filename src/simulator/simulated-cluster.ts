@@ -48,7 +48,14 @@ export interface Host {
   fatal: string | null
   starts: number
   /** What earlier runs had in memory when they ended: the checkers' memory of who held what. The newest last. */
-  readonly departed: { readonly storage: Storage; readonly at: number }[]
+  readonly departed: Departed[]
+}
+
+/** `harms`: what had been destroyed on its disk by then. */
+export interface Departed {
+  readonly storage: Storage
+  readonly at: number
+  readonly harms: number
 }
 
 const PEER_PORT = 7481
@@ -180,7 +187,7 @@ export class SimulatedCluster {
     host.process.kill()
     host.serving = false
     const storage = host.node?.rooms?.storage
-    if (storage) host.departed.push({ storage, at: this.time.now })
+    if (storage) host.departed.push({ storage, at: this.time.now, harms: host.disk.harms })
     host.node = null
     this.network.crashHost(host.name, how)
     if (powerCut) host.disk.powerCut()

@@ -189,6 +189,11 @@ export class SimulatedDisk {
     return { name, position }
   }
 
+  /** How often something that was synced was destroyed. */
+  get harms(): number {
+    return this.counters.wipes + this.counters.bitRot
+  }
+
   get usedBytes(): number {
     let used = 0
     for (const file of this.#names.values()) used += file.size

@@ -49,11 +49,14 @@ export class Durability {
     const homes = homesOf(cluster, key)
     const holders: string[] = []
     let sure = 0
+    let isDestroyed = false
     for (const host of cluster.hosts) {
       for (const storage of storagesSince(host, startedAt)) {
         const asHome = homes.includes(host.name) && homeKnows(storage, key, dot)
         if (!asHome && !hintHolds(storage, key, dot)) continue
         holders.push(host.name)
+        // It acknowledged, and what it had is gone since: that is the injector's to allow.
+        isDestroyed ||= host.departed.some((run) => run.storage === storage && run.harms < host.disk.harms)
         const entry = asHome ? storage.memtable.get(key.partition, key.bucket, key.key) : undefined
         if (asHome ? entry === undefined || entry.lsn <= storage.syncedLsn : storage.lastLsn <= storage.syncedLsn)
           sure++
@@ -65,7 +68,7 @@ export class Durability {
       violations.add('G1', `${what}, is held by ${holders.join() || 'nobody'}; W=${outcome.receipt.required}`)
       return
     }
-    if (plan.memory || key.settings.durability === 'memory') return
+    if (isDestroyed || plan.memory || key.settings.durability === 'memory') return
     const isAiling = holders.some((name) => cluster.host(name).disk.faults.syncError > 0)
     const doubtful = sure < outcome.receipt.required
     if (

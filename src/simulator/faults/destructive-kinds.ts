@@ -67,7 +67,7 @@ export class DestructiveKinds {
     const { world, time, random, losses } = this.#means
     const { cluster, history, plan } = world
     if (!plan.healing.antiEntropy || !losses.isWhole) return
-    const keys = [...history.keys.values()].filter((key) => this.#canLoseRecord(key))
+    const keys = [...history.keys.values()].filter((key) => !key.quiet && this.#canLoseRecord(key))
     if (keys.length === 0) return
     const key = random.pick(keys)
     // What is under way (repair behind answers, too) must not touch it any more.

@@ -60,7 +60,7 @@ describe('copies', () => {
 
   test('a home that is down still has what it had', async () => {
     const { scene, copies, homes } = await acknowledged()
-    homes[1].departed.push({ storage: scene.rooms(homes[1].name).storage, at: 5 })
+    homes[1].departed.push({ storage: scene.rooms(homes[1].name).storage, at: 5, harms: 0 })
     homes[1].node = null
     copies.tick(true)
     expect(scene.guarantees).toEqual([])

@@ -78,7 +78,7 @@ describe('in memory', () => {
     const ended = (at: number) => async (scene: Scene, told: Told, homes: readonly Host[]) => {
       await scene.store(told, homes.slice(0, 2))
       const [first] = homes as [Host]
-      first.departed.push({ storage: scene.rooms(first.name).storage, at })
+      first.departed.push({ storage: scene.rooms(first.name).storage, at, harms: 0 })
       first.node = null
     }
     expect(await judged(ended(10))).toEqual([])
@@ -90,7 +90,7 @@ describe('in memory', () => {
       await judged(async (scene, told, homes) => {
         await scene.store(told, homes.slice(0, 1))
         const [first] = homes as [Host]
-        first.departed.push({ storage: scene.rooms(first.name).storage, at: 10 })
+        first.departed.push({ storage: scene.rooms(first.name).storage, at: 10, harms: 0 })
       }),
     ).toEqual(['G1']))
 
@@ -122,6 +122,18 @@ describe('on disk', () => {
     expect(await judged(written(1, false), { ...disks, bucket: { durability: 'memory' } })).toEqual(['G1']))
   test('nodes without disks promise memory only', async () =>
     expect(await judged(written(2, false), { ...disks, plan: { memory: true } })).toEqual([]))
+
+  test('a home whose disk was destroyed after it had acknowledged', async () => {
+    const ended = (destroyed: boolean) => async (scene: Scene, told: Told, homes: readonly Host[]) => {
+      await written(2, false)(scene, told, homes)
+      const [first] = homes as [Host]
+      first.departed.push({ storage: scene.rooms(first.name).storage, at: 10, harms: first.disk.harms })
+      first.node = null
+      if (destroyed) first.disk.wipe()
+    }
+    expect(await judged(ended(true), disks)).toEqual([])
+    expect(await judged(ended(false), disks)).toEqual(['G1'])
+  })
 
   test('G1: a hint that was not synced', async () => {
     const hinted = (synced: boolean) => async (scene: Scene, told: Told, homes: readonly Host[]) => {

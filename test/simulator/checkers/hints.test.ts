@@ -51,7 +51,7 @@ test('G1: it left, and its home has never heard of it', async () => {
 test('the home may know it by one that superseded it, and be down by now', async () => {
   const { scene, checker, standIn, home, told } = await held()
   await scene.store(scene.write('b', { on: [told] }), [home])
-  home.departed.push({ storage: scene.rooms(home.name).storage, at: 5 })
+  home.departed.push({ storage: scene.rooms(home.name).storage, at: 5, harms: 0 })
   home.node = null
   letGo(scene, standIn)
   checker.tick(true)
@@ -85,7 +85,7 @@ test('a crash takes what was not synced, and only that', async () => {
   for (const isSynced of [true, false]) {
     const { scene, checker, standIn } = await held()
     const { storage } = scene.rooms(standIn.name)
-    standIn.departed.push({ storage: { syncedLsn: isSynced ? storage.lastLsn : 0 } as typeof storage, at: 5 })
+    standIn.departed.push({ storage: { syncedLsn: isSynced ? storage.lastLsn : 0 } as typeof storage, at: 5, harms: 0 })
     standIn.starts++
     letGo(scene, standIn)
     checker.tick(true)

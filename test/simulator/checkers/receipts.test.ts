@@ -53,7 +53,7 @@ describe('a read', () => {
     const { scene, a, homes } = await heldBy(2)
     const [first] = homes
     if (!first) return expect.unreachable()
-    first.departed.push({ storage: scene.rooms(first.name).storage, at: 100 })
+    first.departed.push({ storage: scene.rooms(first.name).storage, at: 100, harms: 0 })
     const { node } = first
     first.node = null
     expect(judged(scene, { shows: [a], startedAt: 100 })).toEqual([])
