@@ -1,9 +1,15 @@
 // What an operation on a key answers with: the versions shown, the context, the receipt, the failure. Pure functions of plans, reads and
 // rounds; they decide nothing that was not decided before. Invariant: a context never includes what its client was not shown.
 
-import { type CausalContext, CONTEXT_TOKEN_MAX, contextTokenLength } from '../core/causality/context-token.ts'
-import { isLive, type Version } from '../core/causality/version.ts'
-import { type DeadTag, uniteDeadTags, type View, withoutTwins } from '../core/causality/view.ts'
+import {
+  type CausalContext,
+  CONTEXT_TOKEN_MAX,
+  contextTokenLength,
+  tagsToCarry,
+} from '../core/causality/context-token.ts'
+import type { HybridTime } from '../core/causality/hybrid-clock.ts'
+import type { Version } from '../core/causality/version.ts'
+import { type DeadTag, liveOf, uniteDeadTags, type View } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import { writeGuarantee } from '../core/quorum/guarantee.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
@@ -13,21 +19,19 @@ import type { ReadResult } from './reading.ts'
 import type { WriteRoundResult } from './write-round.ts'
 
 export function shown(result: ReadResult): readonly Version[] {
-  const { versions } = result.view
-  if (versions.every((version) => isLive(version, result.judgedAtMs))) return withoutTwins(versions)
-  return withoutTwins(versions.filter((version) => isLive(version, result.judgedAtMs)))
+  return liveOf(result.view.versions, result.judgedAtMs)
 }
 
-/** Everything that the view has seen; the tags of its versions, which die when a write under this context supersedes them. */
+/** Everything that the view has seen. */
 export function contextOf(view: View): CausalContext {
   let greatest = 0
   for (const { stamp } of view.versions) if (stamp > greatest) greatest = stamp
-  return { seen: view.seen, stamp: greatest, tags: tagsOf(view.versions) }
+  return { seen: view.seen, stamp: greatest, tags: tagsWith(view.deadTags, view.versions, greatest) }
 }
 
-/** As they will be when these versions are superseded. */
-function tagsOf(versions: readonly Version[]): readonly DeadTag[] {
-  return uniteDeadTags(NO_TAGS, NO_TAGS, versions)
+/** Those of the versions as they will be when these are superseded. */
+function tagsWith(dead: readonly DeadTag[], versions: readonly Version[], stamp: HybridTime): readonly DeadTag[] {
+  return uniteDeadTags(tagsToCarry(dead, stamp), NO_TAGS, versions)
 }
 
 const NO_TAGS: readonly DeadTag[] = []
@@ -44,15 +48,16 @@ export function answerContext(
   const seen = context.seen.clone()
   seen.add(version.dot)
   for (const answer of result?.written ?? []) if (answer.context) seen.addAll(answer.context)
-  return { seen, stamp: Math.max(context.stamp, version.stamp), tags: tagsOf([version]) }
+  const stamp = Math.max(context.stamp, version.stamp)
+  return { seen, stamp, tags: tagsWith(context.tags, [version], stamp) }
 }
 
-// An interval with its life takes 26 bytes at most: so many fit in a token whatever their counters, with a dot and a tag more.
+// An interval with its life takes 26 bytes at most: so many fit in a token whatever their counters, with a dot more.
 const SMALL_INTERVALS = 100
 
-/** Sure to fit, without being encoded; also with one version more. */
+/** Sure to fit, without being encoded; also with one version more. Tags that find no room are left out. */
 export function isSmall(context: CausalContext): boolean {
-  return context.tags.length <= 1 && context.seen.intervalCount <= SMALL_INTERVALS
+  return context.seen.intervalCount <= SMALL_INTERVALS
 }
 
 export function fits(context: CausalContext): boolean {

@@ -86,9 +86,7 @@ export class KeyCoordinator {
     const receipt = readReceipt(plan, result)
     const versions = shown(result)
     // What the client brought and what the answer includes: it has seen both.
-    const context = options.context
-      ? uniteContexts(contextOf(result.view), { ...options.context, tags: [] })
-      : contextOf(result.view)
+    const context = options.context ? uniteContexts(contextOf(result.view), options.context) : contextOf(result.view)
     const outcome: GetOutcome =
       versions.length === 0
         ? { type: 'not-found', context: context.seen.isEmpty ? null : context, receipt }

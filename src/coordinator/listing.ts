@@ -2,8 +2,6 @@
 // taken; where they differ the key is read. Knows nothing of HTTP. Invariant: a key that was acknowledged before the first page and
 // lives throughout is listed exactly once: the cursor is a place in hash space, which no change of owners moves.
 
-import { EMPTY_VIEW } from '../core/causality/view.ts'
-import { isLive } from '../core/causality/version.ts'
 import { type Hash64, hash64FromHex, hexOf } from '../core/hash64.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import { quorumInForce, resolveQuorum } from '../core/quorum/level.ts'
@@ -14,6 +12,7 @@ import type { KeyCoordinatorParts } from './key-coordinator.ts'
 import { ListingCursors, type Position } from './listing-cursor.ts'
 import type { ListOptions, ListOutcome } from './operations.ts'
 import { planFor } from './plan.ts'
+import { shown } from './answers.ts'
 import { read } from './reading.ts'
 
 export interface ListAsk {
@@ -219,7 +218,7 @@ class Listing {
     if ('badQuorum' in plan) return null
     const result = await read(this.#parts, plan, null, null)
     if (result.type !== 'read') return null
-    return (result.view ?? EMPTY_VIEW).versions.some((version) => isLive(version, result.judgedAtMs))
+    return shown(result).length > 0
   }
 }
 

@@ -5,8 +5,8 @@
 import { sameDot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { type HybridClock, msFromHybrid } from '../core/causality/hybrid-clock.ts'
-import { isLive, type Version } from '../core/causality/version.ts'
-import { EMPTY_VIEW, type View } from '../core/causality/view.ts'
+import type { Version } from '../core/causality/version.ts'
+import { EMPTY_VIEW, liveOf, type View } from '../core/causality/view.ts'
 import { sameVersions } from '../core/causality/view-digest.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import { readGuarantee, strictHomesNeeded } from '../core/quorum/guarantee.ts'
@@ -249,5 +249,5 @@ function without(view: View, dots: DotSet): View {
 }
 
 function shows(view: View, nowMs: number): boolean {
-  return view.versions.some((version) => isLive(version, nowMs))
+  return liveOf(view.versions, nowMs).length > 0
 }

@@ -4,7 +4,7 @@
 import type { HybridClock } from '../core/causality/hybrid-clock.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { decodeRecord } from '../core/causality/record.ts'
-import { isLive } from '../core/causality/version.ts'
+import { liveOf } from '../core/causality/view.ts'
 import { hash64FromHex, hexOf } from '../core/hash64.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -35,7 +35,7 @@ export function listKeys(
     if (keys.length === limit) return { type: 'list', filling: parts.filling.isFilling(partition), keys, more: true }
     const record = decodeRecord(entry.bytes)
     const digest = digestOf(entry.hash, record)
-    const live = record.versions.some((version) => isLive(version, nowMs))
+    const live = liveOf(record.versions, nowMs).length > 0
     // The digest of nothing: a stub says no more than a record that is not there.
     if (digest !== null) keys.push({ hash: hexOf(entry.hash), key: entry.key, digest: hexOf(digest), live })
   }

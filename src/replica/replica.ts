@@ -22,7 +22,7 @@ import {
 } from '../core/causality/record.ts'
 import { expiryOf } from '../core/causality/steady-record.ts'
 import { isLive, type Version } from '../core/causality/version.ts'
-import { areTwins, type Conflict, IDEMPOTENCY_WINDOW_MS, type View, withoutTwins } from '../core/causality/view.ts'
+import { areTwins, type Conflict, IDEMPOTENCY_WINDOW_MS, liveOf, type View } from '../core/causality/view.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import { invariant } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -337,8 +337,7 @@ const NO_VERSIONS: readonly Version[] = []
 
 /** Whether a client would have seen something here that is neither this write nor another attempt of it. */
 function holdsLiveBeside(before: KeyRecord, view: View, nowMs: number): boolean {
-  for (const version of before.versions) {
-    if (!isLive(version, nowMs)) continue
+  for (const version of liveOf(before.versions, nowMs)) {
     if (!view.versions.some((other) => sameDot(version.dot, other.dot) || areTwins(version, other))) return true
   }
   return false
@@ -347,5 +346,5 @@ function holdsLiveBeside(before: KeyRecord, view: View, nowMs: number): boolean 
 function countLive(versions: readonly Version[], nowMs: number): number {
   const [first] = versions
   if (first !== undefined && versions.length === 1) return isLive(first, nowMs) ? 1 : 0
-  return withoutTwins(versions.filter((version) => isLive(version, nowMs))).length
+  return liveOf(versions, nowMs).length
 }

@@ -210,7 +210,6 @@ function faultsOf(
   const { destructive, memory, healing, lossesMax } = given
   const possible = FAULT_KINDS.filter((kind) => {
     if (DESTRUCTIVE.has(kind)) {
-      if (kind === 'old-disk' && !random.chance(0.6)) return false
       return destructive && lossesMax > 0 && !(memory && kind !== 'lost-record')
     }
     if (memory && ['power-cut', 'crash-at-io', 'slow-disk', 'failed-sync', 'full-disk', 'restart-all'].includes(kind))
@@ -223,7 +222,8 @@ function faultsOf(
   const wanted = Math.min(possible.length, random.integer(5, 12))
   const chosen = random.shuffle(possible).slice(0, wanted)
   for (const kind of possible)
-    if (DESTRUCTIVE.has(kind) && kind !== 'old-disk' && !chosen.includes(kind) && random.chance(0.5)) chosen.push(kind)
+    if (DESTRUCTIVE.has(kind) && !chosen.includes(kind) && random.chance(kind === 'old-disk' ? 0.25 : 0.5))
+      chosen.push(kind)
   // Something must always be possible, whatever state the cluster is in.
   if (!chosen.includes('isolate')) chosen.push('isolate')
   return chosen

@@ -4,18 +4,33 @@
 import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.ts'
 import { DotSet } from './dot-set.ts'
 import type { HybridTime } from './hybrid-clock.ts'
-import { type DeadTag, decodeDeadTags, encodeDeadTags, uniteDeadTags } from './view.ts'
+import { type DeadTag, decodeDeadTags, encodeDeadTags, endOfUse, latestTags, uniteDeadTags } from './view.ts'
 
 export interface CausalContext {
   /** Every dot that the holder has seen of this key. */
   readonly seen: DotSet
   /** The greatest stamp among what was seen; a write under this context gets a later one. */
   readonly stamp: HybridTime
-  /** Tags of the versions that were seen: they die with the write that supersedes them. */
+  /**
+   * Tags of the versions that were seen, and of those which these had superseded: they are dead wherever a write under this context comes.
+   * A home that a partition keeps from hearing of the one would take another attempt of the other for a sibling.
+   */
   readonly tags: readonly DeadTag[]
 }
 
 export const EMPTY_CONTEXT: CausalContext = { seen: DotSet.empty(), stamp: 0, tags: [] }
+
+/** So many tags of superseded writes go along, some 30 characters each. */
+export const CONTEXT_DEAD_TAGS_MAX = 32
+
+/** Of these tags, all of superseded writes, those that a context with this stamp carries: the latest, and as long as a client may retry. */
+export function tagsToCarry(tags: readonly DeadTag[], stamp: HybridTime): readonly DeadTag[] {
+  if (tags.length === 0) return tags
+  return latestTags(
+    tags.filter((tag) => endOfUse(tag) >= stamp),
+    CONTEXT_DEAD_TAGS_MAX,
+  )
+}
 
 /** Longest token in characters. */
 export const CONTEXT_TOKEN_MAX = 4096
@@ -32,8 +47,8 @@ export interface Sealer {
 const FORMAT = 3
 
 /**
- * Returns null when the token would be longer than `CONTEXT_TOKEN_MAX`: what was seen is never truncated. The tags are left out where
- * they do not fit: who writes then may be told less of a retry, but supersedes nothing else.
+ * Returns null when the token would be longer than `CONTEXT_TOKEN_MAX`: what was seen is never truncated. The earlier tags are left out
+ * where they do not fit: who writes then may be told less of a retry, but supersedes nothing else.
  */
 export function sealContext(context: CausalContext, bucket: string, key: string, sealer: Sealer): string | null {
   const bytes = encodeToFit(context)
@@ -43,9 +58,13 @@ export function sealContext(context: CausalContext, bucket: string, key: string,
 }
 
 function encodeToFit(context: CausalContext): ByteWriter {
-  const whole = encode(context)
-  if (context.tags.length === 0 || charsOf(whole) <= CONTEXT_TOKEN_MAX) return whole
-  return encode({ ...context, tags: [] })
+  let { tags } = context
+  let bytes = encode(context)
+  while (tags.length > 0 && charsOf(bytes) > CONTEXT_TOKEN_MAX) {
+    tags = latestTags(tags, tags.length >> 1)
+    bytes = encode({ ...context, tags })
+  }
+  return bytes
 }
 
 /** The bytes are groups of three, and each is four characters. */

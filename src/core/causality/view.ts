@@ -8,7 +8,7 @@ import { compareDots, type Dot, type Life, sameDot } from './dot.ts'
 import { DotSet } from './dot-set.ts'
 import { hybridFromMs, type HybridTime } from './hybrid-clock.ts'
 import { type Lives, placeOf } from './lives.ts'
-import { compareByStamp, decodeVersion, encodeVersion, type Mark, type Version } from './version.ts'
+import { compareByStamp, decodeVersion, encodeVersion, isLive, type Mark, type Version } from './version.ts'
 
 /** How concurrent versions meet: kept side by side, or the greatest (stamp, dot) wins. Fixed for each bucket. */
 export type Conflict = 'siblings' | 'lww'
@@ -208,9 +208,14 @@ export function uniteDeadTags(
   const each = all
     .sort(compareDeadTags)
     .filter((tag, i) => i === 0 || compareDeadTags(all[i - 1] as DeadTag, tag) !== 0)
-  if (each.length <= DEAD_TAGS_MAX) return each
   // The greatest of a union are among the greatest of its parts: still it does not matter who meets whom first.
-  const kept = each.toSorted((x, y) => y.stamp - x.stamp || compareDeadTags(x, y)).slice(0, DEAD_TAGS_MAX)
+  return latestTags(each, DEAD_TAGS_MAX)
+}
+
+/** The latest so many; in order as they were. */
+export function latestTags(tags: readonly DeadTag[], max: number): readonly DeadTag[] {
+  if (tags.length <= max) return tags
+  const kept = tags.toSorted((x, y) => y.stamp - x.stamp || compareDeadTags(x, y)).slice(0, max)
   return kept.sort(compareDeadTags)
 }
 
@@ -243,12 +248,30 @@ export function writeView(version: Version, context: DotSet, supersededTags: rea
   return { versions: [version], seen, deadTags: supersededTags }
 }
 
-/** Attempts of one idempotent write show as one: the least dot stands for its tag. */
+/**
+ * Attempts of one idempotent write are one: the least dot stands for it, and the first deadline. Else a write that has expired would live
+ * again by a retry which a partition kept away.
+ */
 export function withoutTwins(versions: readonly Version[]): readonly Version[] {
   if (versions.length < 2 || !areTagged(versions)) return versions
-  const shown: Version[] = []
-  for (const version of versions) if (!shown.some((other) => areTwins(other, version))) shown.push(version)
-  return shown
+  const writes: Version[] = []
+  for (const version of versions) {
+    const at = writes.findIndex((other) => areTwins(other, version))
+    const first = writes[at]
+    if (first === undefined) writes.push(version)
+    else if (isBefore(version.deadlineMs, first.deadlineMs)) writes[at] = { ...first, deadlineMs: version.deadlineMs }
+  }
+  return writes
+}
+
+function isBefore(deadlineMs: number | null, other: number | null): boolean {
+  return deadlineMs !== null && (other === null || deadlineMs < other)
+}
+
+/** What a client sees of them at `nowMs`: neither deletions nor what has expired, and each write once. */
+export function liveOf(versions: readonly Version[], nowMs: number): readonly Version[] {
+  const writes = withoutTwins(versions)
+  return writes.every((version) => isLive(version, nowMs)) ? writes : writes.filter((version) => isLive(version, nowMs))
 }
 
 // ── bytes: seen | dead tags | versions; a version's life is an index into the lives of `seen` ────────────────────────────────────

@@ -1,7 +1,5 @@
 // G15: an expiry is at most the clock bound early or late, and never turns back between strict reads.
 
-import { formatDot } from '../../core/causality/dot.ts'
-import type { WriteRecord } from '../history.ts'
 import type { ObservedRead } from '../observed.ts'
 import type { World } from '../world.ts'
 import { describe } from './inclusion.ts'
@@ -30,8 +28,7 @@ export function checkExpiry(world: World, read: ObservedRead): void {
     }
     if (outcome.receipt.guarantee !== 'strict' || key.suspended || key.suspendedAt >= read.startedAt) continue
     const expiredAt = key.expiredAt.get(write)
-    const isBack = expiredAt !== undefined && expiredAt < read.startedAt && shown.has(write)
-    if (isBack && (!write.tagged || isAttemptSince(read, write, expiredAt))) {
+    if (expiredAt !== undefined && expiredAt < read.startedAt && shown.has(write)) {
       world.violations.add(
         'G15',
         `${describe(write)} of ${key.name} is live again after a strict read at ${expiredAt.toFixed(0)} called it expired`,
@@ -42,13 +39,4 @@ export function checkExpiry(world: World, read: ObservedRead): void {
       if (key.conflict === 'siblings' && !key.expiredAt.has(write)) key.expiredAt.set(write, read.endedAt)
     }
   }
-}
-
-/** Whether an attempt is shown that was made when the write was over: an earlier one may have had more time than the one that expired. */
-function isAttemptSince({ outcome, key }: ObservedRead, write: WriteRecord, time: number): boolean {
-  if (outcome.type !== 'found') return false
-  return outcome.versions.some((version) => {
-    const sentAt = write.attempts.get(formatDot(version.dot))?.sentAt ?? null
-    return key.writeOf(version) === write && sentAt !== null && sentAt > time
-  })
 }

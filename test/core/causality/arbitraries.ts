@@ -121,7 +121,13 @@ export function viewsOfHistory(conflict: Conflict, later = 1): fc.Arbitrary<[Vie
       const stamp = Math.max(hybridFromMs(late), greatest + later)
       const content = { contentType: 'text/plain', meta: [], bytes: Buffer.of(counter) }
       const told = tag && { ...tag, basis: greatest }
-      const written: Version = { dot: { life: LIVES[from]!, counter }, stamp, deadlineMs: null, tag: told, content }
+      const written: Version = {
+        dot: { life: LIVES[from]!, counter },
+        stamp,
+        deadlineMs: told && 1000 - counter,
+        tag: told,
+        content,
+      }
       const tags = uniteDeadTags([], [], seen.versions)
       views[to] = mergeViews(views[to]!, writeView(written, seen.seen, tags), conflict)
     }

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { ByteWriter } from '../../../src/core/bytes.ts'
 import {
   type CausalContext,
+  CONTEXT_DEAD_TAGS_MAX,
   CONTEXT_TOKEN_MAX,
   contextTokenLength,
   EMPTY_CONTEXT,
@@ -11,10 +12,13 @@ import {
   SEAL_CHARS,
   sealContext,
   type Sealer,
+  tagsToCarry,
   uniteContexts,
 } from '../../../src/core/causality/context-token.ts'
 import { formatDot } from '../../../src/core/causality/dot.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
+import { hybridFromMs } from '../../../src/core/causality/hybrid-clock.ts'
+import { IDEMPOTENCY_WINDOW_MS } from '../../../src/core/causality/view.ts'
 import { anyDeadTags, anyDotSet } from './arbitraries.ts'
 
 const sealer: Sealer = {
@@ -109,16 +113,28 @@ describe('a context token', () => {
     expect(openContext('A'.repeat(CONTEXT_TOKEN_MAX + 1), 'b', 'k', sealer)).toBeNull()
   })
 
-  test('tags that do not fit are left out, so that what is stored can be read', () => {
+  test('the earliest tags are left out where they do not fit, so that what is stored can be read', () => {
     const tags = Array.from({ length: 300 }, (_, i) => ({
       ...{ id: String(i).padStart(16, '0'), fingerprint: 'f'.repeat(8), replaces: false },
-      ...{ dot: { life: '1'.repeat(16), counter: 1 + 2 * i }, stamp: 2 ** 52 },
+      ...{ dot: { life: '1'.repeat(16), counter: 1 + 2 * i }, stamp: 2 ** 51 + i },
     }))
     const context = { seen: DotSet.of(...tags.map(({ dot }) => dot)), stamp: 2 ** 52, tags }
     const opened = openContext(sealContext(context, 'b', 'k', sealer)!, 'b', 'k', sealer)
-    expect(opened?.tags).toEqual([])
+    expect(opened?.tags.length).toBeGreaterThan(50)
+    expect(opened?.tags).toEqual(tags.slice(-(opened?.tags.length ?? 0)))
     expect(opened?.seen.equals(context.seen)).toBe(true)
-    expect(contextTokenLength(context)).toBeLessThan(CONTEXT_TOKEN_MAX)
+    expect(contextTokenLength(context)).toBeLessThanOrEqual(CONTEXT_TOKEN_MAX)
+  })
+
+  test('of superseded writes the latest tags are carried, and none that nobody may retry any more', () => {
+    const now = hybridFromMs(1_700_000_000_000)
+    const day = hybridFromMs(IDEMPOTENCY_WINDOW_MS)
+    const tags = Array.from({ length: 40 }, (_, i) => ({
+      ...{ id: String(i).padStart(16, '0'), fingerprint: 'f'.repeat(8), replaces: false },
+      ...{ dot: { life: '1'.repeat(16), counter: 1 + i }, stamp: now - day + i - 20 },
+    }))
+    expect(tagsToCarry(tags, now)).toEqual(tags.slice(20))
+    expect(tagsToCarry(tags, now - 30)).toEqual(tags.slice(-CONTEXT_DEAD_TAGS_MAX))
   })
 
   test('what would not fit is not truncated', () => {

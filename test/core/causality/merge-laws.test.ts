@@ -155,6 +155,11 @@ test('siblings: the versions of a view are never ordered by what either saw, and
       for (const view of views) {
         const shown = withoutTwins(view.versions)
         for (const a of shown) for (const b of shown) expect(a !== b && areTwins(a, b)).toBe(false)
+        for (const one of shown) {
+          const attempts = view.versions.filter((other) => other === one || areTwins(other, one))
+          const deadlines = attempts.flatMap(({ deadlineMs }) => deadlineMs ?? [])
+          expect(one.deadlineMs).toBe(deadlines.length === 0 ? null : Math.min(...deadlines))
+        }
         for (const version of view.versions) {
           expect(view.seen.has(version.dot)).toBe(true)
           expect(isDoomed(version, view.deadTags)).toBe(false)

@@ -151,6 +151,56 @@ describe('one write', () => {
     expect(await story.put(f, 'paid', options)).toMatchObject({ created: false, siblings: 0, version })
   })
 
+  // Found by seed 31782: an answer spoke of its own write alone.
+  test.each(['the answer to a put', 'the answer to a deletion', 'a read'])(
+    'who goes on from %s elsewhere meets no other attempt of what was there before',
+    async (from) => {
+      const story = await Story.begin({ nodes: 3 })
+      const { r0, r1, r2 } = story
+      const options = { idempotencyKey: 'order 35', sloppy: false }
+      await story.cutOff(r2)
+      await story.write(r2, 'paid', { ...options, w: 1 })
+      const paid = await story.write(r0, 'paid', { ...options, w: 2 })
+      let context = await story.write(r0, 'shipped', { context: paid, w: 2, sloppy: false })
+      if (from === 'the answer to a deletion') {
+        const deleted = await story.delete(r1)
+        invariant(deleted.type === 'deleted' && deleted.context !== null, 'it is deleted')
+        context = deleted.context
+      } else if (from === 'a read') {
+        const found = await story.get(r1, { r: 2 })
+        invariant(found.type === 'found', 'it is there')
+        context = found.context
+      }
+      await story.write(r2, 'delivered', { context, w: 1, sloppy: false })
+      expect(await story.shows(r2, { r: 1, sloppy: false })).toEqual(['delivered'])
+      await story.reunite()
+      await story.untilNoHints()
+      for (const host of [r0, r1, r2]) expect(await story.shows(host, { r: 3 })).toEqual(['delivered'])
+    },
+  )
+
+  // Found by seed 34079: the retry has a later deadline than the attempt that was called expired.
+  test('an expired write stays so when a retry comes home that a partition kept away', async () => {
+    const story = await Story.begin()
+    const { r0, r1, r2, f } = story
+    const options = { idempotencyKey: 'order 36', ttlMs: 20_000 }
+    await story.cutOff(r2, f)
+    await story.write(r0, 'paid', { ...options, w: 2 })
+    await story.cluster.time.runFor(15_000)
+    await story.write(f, 'paid', { ...options, w: 2 })
+    await story.cluster.time.runFor(6_000)
+    expect(await story.shows(r0, { r: 2 })).toBeNull()
+    expect(await story.shows(f, { r: 1 })).toEqual(['paid'])
+    await story.reunite()
+    await story.untilNoHints()
+    for (const host of [r0, r1, r2, f]) expect(await story.shows(host, { r: 3 })).toBeNull()
+    expect(await story.shows(r2, { r: 1 })).toBeNull()
+    // Nor does what is collected make room for it.
+    await story.cluster.time.runFor(60_000)
+    expect(await story.shows(r2, { r: 3 })).toBeNull()
+    expect(await story.put(f, 'paid', options)).toMatchObject({ type: 'stored', siblings: 0 })
+  })
+
   // Found by an audit from outside.
   test('in an lww bucket too a retry writes nothing', async () => {
     const story = await Story.begin({ bucket: { conflict: 'lww' } })
@@ -176,17 +226,19 @@ describe('one write', () => {
 describe('a retry under a later context, where the first attempt is not known', () => {
   const options = { idempotencyKey: 'order 26' }
 
-  test('never empties the key', async () => {
+  test('waits for those who know what became of it, and never empties the key', async () => {
     const story = await Story.begin()
     const { r0, r1, r2, cluster } = story
     await story.cutOff(r0, r2)
     const paid = await story.write(r0, 'paid', options)
     const context = await story.write(r0, 'shipped', { context: paid })
-    expect((await story.put(r1, 'paid', { ...options, context })).type).toBe('stored')
+    const early = await story.put(r1, 'paid', { ...options, context })
+    expect(early).toMatchObject({ type: 'quorum-not-met', outcome: 'not-applied' })
     await story.reunite()
     await story.untilNoHints()
     await cluster.time.runFor(3000)
-    expect(await story.shows(r0, { r: 3 })).toEqual(['paid'])
+    expect((await story.put(r1, 'paid', { ...options, context })).type).toBe('stored')
+    expect(await story.shows(r0, { r: 3 })).toEqual(['shipped'])
   })
 
   test('nor under latest, of what was written meanwhile', async () => {
