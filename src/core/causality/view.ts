@@ -255,11 +255,18 @@ export function writeView(version: Version, context: DotSet, supersededTags: rea
 export function withoutTwins(versions: readonly Version[]): readonly Version[] {
   if (versions.length < 2 || !areTagged(versions)) return versions
   const writes: Version[] = []
+  const placesOf = new Map<string | null, number[]>()
   for (const version of versions) {
-    const at = writes.findIndex((other) => areTwins(other, version))
-    const first = writes[at]
-    if (first === undefined) writes.push(version)
-    else if (isBefore(version.deadlineMs, first.deadlineMs)) writes[at] = { ...first, deadlineMs: version.deadlineMs }
+    const id = version.tag?.id ?? null
+    const places = (id !== null && placesOf.get(id)) || []
+    const at = places.find((place) => areTwins(writes[place] as Version, version))
+    if (at === undefined) {
+      if (id !== null) placesOf.set(id, [...places, writes.length])
+      writes.push(version)
+      continue
+    }
+    const first = writes[at] as Version
+    if (isBefore(version.deadlineMs, first.deadlineMs)) writes[at] = { ...first, deadlineMs: version.deadlineMs }
   }
   return writes
 }
