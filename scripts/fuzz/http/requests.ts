@@ -12,7 +12,7 @@ export interface Talk {
   readonly methods: readonly string[] | null
 }
 
-const oddText = fc.oneof(
+export const oddText: fc.Arbitrary<string> = fc.oneof(
   fc.string({ maxLength: 20 }),
   fc.string({ unit: 'binary', maxLength: 10 }),
   fc.integer().map(String),
@@ -41,7 +41,7 @@ const segment = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('%ff', '%', '%zz', 'a%', '__proto__', '*', '%2e%2e', ';', '+', 'a#b') },
   { weight: 1, arbitrary: fc.integer({ min: 250, max: 1100 }).map((length) => 'x'.repeat(length)) },
 )
-const path = fc.oneof(
+export const path: fc.Arbitrary<string> = fc.oneof(
   { weight: 10, arbitrary: fc.tuple(segment, segment).map(([bucket, key]) => `/v1/kv/${bucket}/${key}`) },
   { weight: 2, arbitrary: segment.map((bucket) => `/v1/kv/${bucket}`) },
   { weight: 2, arbitrary: segment.map((bucket) => `/v1/buckets/${bucket}`) },
@@ -56,7 +56,7 @@ const path = fc.oneof(
   },
   { weight: 1, arbitrary: fc.webPath() },
 )
-const query = fc.oneof(
+export const query: fc.Arbitrary<string> = fc.oneof(
   { weight: 5, arbitrary: fc.constant('') },
   {
     weight: 2,
@@ -66,7 +66,7 @@ const query = fc.oneof(
   },
   { weight: 1, arbitrary: fc.constantFrom('?', '?&&', '?limit', '?prefix=%ff', '?explain=1&explain=1', '?a[b]=c') },
 )
-const headerName = fc.constantFrom(
+export const headerName: fc.Arbitrary<string> = fc.constantFrom(
   ...Object.keys(HEADERS),
   ...['content-type', 'accept', 'range', 'quorate-meta-a', 'quorate-meta-__proto__', 'quorate-meta-', 'quorate-x'],
   ...['if-unmodified-since', 'accept-version', 'accept-encoding', 'content-encoding', 'te', 'cookie', 'content-range'],
@@ -88,7 +88,7 @@ const body = fc.oneof(
   },
   { weight: 1, arbitrary: fc.constantFrom(Buffer.from('['.repeat(20_000)), Buffer.alloc(20_000, 0x61)) },
 )
-const method = fc.oneof(
+export const method: fc.Arbitrary<string> = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom('GET', 'PUT', 'PUT') },
   { weight: 3, arbitrary: fc.constantFrom('HEAD', 'DELETE', 'POST') },
   { weight: 1, arbitrary: fc.constantFrom('PATCH', 'OPTIONS', 'TRACE', 'PROPFIND', 'PURGE') },
