@@ -3,8 +3,10 @@
 
 import {
   type CausalContext,
+  CONTEXT_TAGS_MAX,
   CONTEXT_TOKEN_MAX,
   contextTokenLength,
+  EMPTY_CONTEXT,
   tagsToCarry,
 } from '../core/causality/context-token.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
@@ -22,19 +24,23 @@ export function shown(result: ReadResult): readonly Version[] {
   return liveOf(result.view.versions, result.judgedAtMs)
 }
 
-/** Everything that the view has seen. */
-export function contextOf(view: View): CausalContext {
-  let greatest = 0
+/** Everything that the view has seen, and its client before. */
+export function contextOf(view: View, before: CausalContext = EMPTY_CONTEXT): CausalContext {
+  let greatest = before.stamp
   for (const { stamp } of view.versions) if (stamp > greatest) greatest = stamp
-  return { seen: view.seen, stamp: greatest, tags: tagsWith(view.deadTags, view.versions, greatest) }
+  const dead = uniteDeadTags(view.deadTags, before.tags, NO_VERSIONS)
+  const seen = before.seen.isEmpty ? view.seen : view.seen.union(before.seen)
+  return { seen, stamp: greatest, tags: tagsWith(dead, view.versions, greatest) }
 }
 
 /** Those of the versions as they will be when these are superseded. */
 function tagsWith(dead: readonly DeadTag[], versions: readonly Version[], stamp: HybridTime): readonly DeadTag[] {
-  return uniteDeadTags(tagsToCarry(dead, stamp), NO_TAGS, versions)
+  const room = CONTEXT_TAGS_MAX - versions.filter(({ tag }) => tag !== null).length
+  return uniteDeadTags(tagsToCarry(dead, stamp, room), NO_TAGS, versions)
 }
 
 const NO_TAGS: readonly DeadTag[] = []
+const NO_VERSIONS: readonly Version[] = []
 
 /**
  * The request's context and the new dot. What a replica knows beyond that is added only where it holds exactly this version:

@@ -2,12 +2,12 @@
 // Decides what a write supersedes and what its answer may claim to have seen; knows nothing of HTTP, links or disks.
 // Invariant: the dot is taken before anything is sent, and the answer's context never includes what its client was not shown.
 
-import { type CausalContext, EMPTY_CONTEXT, uniteContexts } from '../core/causality/context-token.ts'
+import { type CausalContext, EMPTY_CONTEXT } from '../core/causality/context-token.ts'
 import { sameDot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { type Content, isLive, type Mark, type Tag, type Version } from '../core/causality/version.ts'
-import { areTwins, writeView } from '../core/causality/view.ts'
+import { areTwins, holds, writeView } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import type { Written } from '../replica/replica.ts'
@@ -38,7 +38,7 @@ import type {
   PutOutcome,
   Receipt,
 } from './operations.ts'
-import { type Plan, planAgain, planFor } from './plan.ts'
+import { asBase, byHomes, type Plan, planAgain, planFor } from './plan.ts'
 import { type Attempt, type Base, readBase, type Started } from './put-base.ts'
 import { Reach } from './reach.ts'
 import { read, type ReadingParts } from './reading.ts'
@@ -86,7 +86,7 @@ export class KeyCoordinator {
     const receipt = readReceipt(plan, result)
     const versions = shown(result)
     // What the client brought and what the answer includes: it has seen both.
-    const context = options.context ? uniteContexts(contextOf(result.view), options.context) : contextOf(result.view)
+    const context = contextOf(result.view, options.context)
     const outcome: GetOutcome =
       versions.length === 0
         ? { type: 'not-found', context: context.seen.isEmpty ? null : context, receipt }
@@ -124,7 +124,10 @@ export class KeyCoordinator {
     const started = start instanceof Promise ? await start : start
     if ('type' in started) return started
     const { plan, explanation } = started
-    const found = await read(this.#parts, plan, null, explanation)
+    const given =
+      options.context === undefined || options.context === 'latest' || options.precondition ? null : options.context
+    const question = asBase(given ? plan : byHomes(plan), this.#parts.clock.monotonic())
+    const found = await read(this.#parts, question, null, explanation)
     if (found.type !== 'read') return found
     const versions = shown(found)
     const failed = preconditionFails(options.precondition, versions)
@@ -135,8 +138,6 @@ export class KeyCoordinator {
         receipt: readReceipt(plan, found),
         ...(explanation && { explain: explanation.entries }),
       }
-    const given =
-      options.context === undefined || options.context === 'latest' || options.precondition ? null : options.context
     const context = given ?? contextOf(found.view)
     // One shown version stands for its twins, and the client may have been told of any of them.
     const gone = found.view.versions.filter(({ dot }) => context.seen.has(dot))
@@ -242,7 +243,7 @@ export class KeyCoordinator {
     const { written } = result
     const { clock, hybrid } = this.#parts
     // A retry may be of a write that was superseded since, or has expired; a write may meet one that is greater (in `lww`).
-    const isGone = !attempt.view.versions.includes(version)
+    const isGone = !holds(attempt.view.versions, version.dot)
     const nowMs = version.deadlineMs === null ? 0 : msFromHybrid(hybrid.read(clock.now()))
     const isShown = !isGone && isLive(version, nowMs) && !isRefused(written, version)
     let siblings = isShown ? 1 : 0
@@ -264,7 +265,7 @@ export class KeyCoordinator {
     const now = await read(this.#parts, plan, DotSet.of(version.dot), explanation)
     if (now.type !== 'read') return { ...stored, ...told, representation: isShown ? [version] : [] }
     const versions = shown(now)
-    const seen = uniteContexts(stored.context, contextOf(now.view))
+    const seen = contextOf(now.view, stored.context)
     return {
       ...stored,
       ...told,

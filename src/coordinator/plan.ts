@@ -27,6 +27,8 @@ export interface Plan {
   readonly sloppy: boolean
   /** Monotonic. */
   readonly deadlineAt: number
+  /** How long a read waits for homes to take what it found at others. Monotonic. */
+  readonly writeBackUntil: number
 }
 
 /** A string says which level cannot be. */
@@ -60,6 +62,7 @@ export function planFor(
     }
     return { badQuorum: `${which}=${asked} was asked for, and ${n} replicas are in force`, receipt }
   }
+  const deadlineAt = monotonicNow + options.timeoutMs
   return {
     name: { partition, bucket: options.bucket, key: options.key },
     options,
@@ -75,8 +78,19 @@ export function planFor(
     bucketR,
     bucketW,
     sloppy: options.sloppy ?? settings.sloppy,
-    deadlineAt: monotonicNow + options.timeoutMs,
+    deadlineAt,
+    writeBackUntil: deadlineAt,
   }
+}
+
+/** The read that a write stands on: a home that takes nothing (its disk is full, say) must leave that its time. */
+export function asBase(plan: Plan, monotonicNow: number): Plan {
+  return { ...plan, writeBackUntil: monotonicNow + Math.max(0, plan.deadlineAt - monotonicNow) / 2 }
+}
+
+/** On the word of R homes: a stand-in knows little of a key. */
+export function byHomes(plan: Plan): Plan {
+  return plan.sloppy ? { ...plan, sloppy: false } : plan
 }
 
 /**

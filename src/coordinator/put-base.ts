@@ -4,12 +4,12 @@
 import { type CausalContext, EMPTY_CONTEXT } from '../core/causality/context-token.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
 import type { Mark, Tag, Version } from '../core/causality/version.ts'
-import { type DeadTag, endOfUse, isSameKey, usedBy, type View } from '../core/causality/view.ts'
+import { type DeadTag, endOfUse, isSameKey, usedBy, type View, withoutTwins } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import { contextOf, nothingDone, preconditionFails, readReceipt, shown } from './answers.ts'
 import type { Explanation } from './explanation.ts'
 import type { Failure, Precondition } from './operations.ts'
-import type { Plan } from './plan.ts'
+import { asBase, byHomes, type Plan } from './plan.ts'
 import type { Reach } from './reach.ts'
 import { read, type ReadingParts } from './reading.ts'
 
@@ -52,7 +52,8 @@ export async function readBase(
   const mustInclude = asked && !mustRead && !context.seen.isEmpty ? context.seen : null
   // A client that saw an earlier attempt of this very write: what became of it must be known before there is another one.
   const isRetry = asked !== null && context.tags.some((seen) => isSameKey(asked, seen))
-  const question = mustRead || isRetry ? forSure(plan, precondition) : inHalfTheTime(plan, parts.clock.monotonic())
+  const now = parts.clock.monotonic()
+  const question = mustRead ? byHomes(asBase(plan, now)) : isRetry ? asBase(plan, now) : inHalfTheTime(plan, now)
   let found = await read(parts, question, mustInclude, explanation)
   if (found.type === 'context-not-reached' && !isRetry)
     found = await read(parts, inHalfTheTime(plan, parts.clock.monotonic()), null, explanation)
@@ -99,14 +100,10 @@ interface Asked extends Mark {
   readonly stamp: HybridTime
 }
 
-/** A stand-in knows little of a key: a precondition holds on the word of homes. */
-function forSure(plan: Plan, precondition: Precondition | undefined): Plan {
-  return precondition === undefined ? plan : { ...plan, sloppy: false }
-}
-
 /** What is only good to know must leave the write its time. */
 function inHalfTheTime(plan: Plan, now: number): Plan {
-  return { ...plan, deadlineAt: now + Math.max(0, plan.deadlineAt - now) / 2 }
+  const { writeBackUntil } = asBase(plan, now)
+  return { ...plan, deadlineAt: writeBackUntil, writeBackUntil }
 }
 
 /**
@@ -114,7 +111,7 @@ function inHalfTheTime(plan: Plan, now: number): Plan {
  * nothing more is written; the homes are told of it as far as they have not heard.
  */
 function attemptOf(view: View, asked: Asked): Version | 'mismatch' | null {
-  const twins = view.versions.filter((version) => isSameKey(asked, usedBy(version) ?? NEVER))
+  const twins = withoutTwins(view.versions).filter((version) => isSameKey(asked, usedBy(version) ?? NEVER))
   const dead = view.deadTags.filter((tag) => isSameKey(asked, tag)).sort((a, b) => a.stamp - b.stamp)
   if (twins.length + dead.length === 0) return null
   const twin = twins.find(({ tag }) => tag?.fingerprint === asked.fingerprint)

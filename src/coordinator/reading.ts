@@ -208,8 +208,8 @@ function writeBack(
       timer.cancel()
       resolve({ holding, refused, hasMovedOn })
     }
-    // The links see to it that others answer in time; this node's own disk may have no room, and then nothing ends the wait.
-    const timer = parts.clock.after(Math.max(0, plan.deadlineAt - parts.clock.monotonic()), end)
+    // A disk may have no room, and then it takes nothing, and says nothing, until it has.
+    const timer = parts.clock.after(Math.max(0, plan.writeBackUntil - parts.clock.monotonic()), end)
     for (const { member, answer: said } of differing) {
       repair(parts, plan, member, view, (answer) => {
         open--

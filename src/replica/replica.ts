@@ -5,7 +5,7 @@
 import { Split } from '../core/bytes.ts'
 import { type Dot, sameDot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
-import { type HybridClock, msFromHybrid } from '../core/causality/hybrid-clock.ts'
+import { hybridFromMs, type HybridClock, msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import {
   collect,
   contextOf,
@@ -22,7 +22,17 @@ import {
 } from '../core/causality/record.ts'
 import { expiryOf } from '../core/causality/steady-record.ts'
 import { isLive, type Version } from '../core/causality/version.ts'
-import { areTwins, type Conflict, IDEMPOTENCY_WINDOW_MS, liveOf, type View } from '../core/causality/view.ts'
+import {
+  areTwins,
+  type Conflict,
+  IDEMPOTENCY_WINDOW_MS,
+  lastUses,
+  liveOf,
+  tagsUsedSince,
+  uniteDeadTags,
+  type View,
+  withoutTwins,
+} from '../core/causality/view.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import { invariant } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -131,7 +141,10 @@ export class Replica {
     const filling = this.isFilling(name.partition)
     const only = versions.length === 1 && view.versions.length === 1 && merged.refused.length === 0
     // Taken before the wait: after it the record may be another one.
-    const context = options.tellContext && only && !filling && merged.record ? contextOf(merged.record, clock) : null
+    // Nor where it would name what was superseded without the tags that died with it.
+    const { record } = merged
+    const tells = options.tellContext && only && !filling && record && !hasOtherDeadTags(record, view)
+    const context = tells ? contextOf(record, clock) : null
     const result: WriteResult = {
       type: 'written',
       stored: merged.stored,
@@ -231,7 +244,7 @@ export class Replica {
    */
   #learnDeadTags(name: KeyName, view: View, conflict: Conflict): boolean {
     const sinceMs = this.#nowMs() - IDEMPOTENCY_WINDOW_MS
-    const deadTags = view.deadTags.filter(({ stamp }) => msFromHybrid(stamp) >= sinceMs)
+    const deadTags = tagsUsedSince(view.deadTags, hybridFromMs(sinceMs))
     const clock = this.#storage.clockOf(name.partition)
     if (deadTags.length === 0 || !view.versions.every(({ dot }) => clock.has(dot))) return false
     return this.mergeExchanged(name, { versions: NO_VERSIONS, seen: view.seen, deadTags }, undefined, conflict).changed
@@ -265,13 +278,14 @@ export class Replica {
     if (next !== record) this.#put({ partition, bucket: entry.bucket, key: entry.key }, entry, record, next, [])
     const collected = record.versions.length - (next?.versions.length ?? 0)
     if (next === null) return { collected, isWaiting: false, againAtMs: Infinity }
+    const writes = withoutTwins(next.versions)
     const times = [
-      ...next.versions.map((v) => v.deadlineMs ?? Infinity),
+      ...writes.map((v) => v.deadlineMs ?? Infinity),
       // On the same scale: when it is past, the tag's window is over.
-      ...next.deadTags.map(({ stamp }) => msFromHybrid(stamp) + spentBeforeMs - forgetTagsBeforeMs),
+      ...lastUses(next.deadTags).map((stamp) => msFromHybrid(stamp) + spentBeforeMs - forgetTagsBeforeMs),
     ]
     const ahead = times.filter((timeMs) => timeMs >= spentBeforeMs)
-    const isClean = next.span === null && next.past.isEmpty && !next.versions.some(isSpent)
+    const isClean = next.span === null && next.past.isEmpty && !writes.some(isSpent)
     return { collected, isWaiting: !isClean || ahead.length < times.length, againAtMs: Math.min(...ahead) }
   }
 
@@ -334,6 +348,10 @@ export class Replica {
 }
 
 const NO_VERSIONS: readonly Version[] = []
+
+function hasOtherDeadTags({ deadTags }: KeyRecord, view: View): boolean {
+  return deadTags.length > 0 && uniteDeadTags(view.deadTags, deadTags, NO_VERSIONS).length > view.deadTags.length
+}
 
 /** Whether a client would have seen something here that is neither this write nor another attempt of it. */
 function holdsLiveBeside(before: KeyRecord, view: View, nowMs: number): boolean {

@@ -3,8 +3,16 @@
 
 import { ByteReader, ByteWriter, MalformedBytes } from '../bytes.ts'
 import { DotSet } from './dot-set.ts'
-import type { HybridTime } from './hybrid-clock.ts'
-import { type DeadTag, decodeDeadTags, encodeDeadTags, endOfUse, latestTags, uniteDeadTags } from './view.ts'
+import { hybridFromMs, type HybridTime } from './hybrid-clock.ts'
+import {
+  type DeadTag,
+  decodeDeadTags,
+  encodeDeadTags,
+  IDEMPOTENCY_WINDOW_MS,
+  lastUses,
+  tagsUsedSince,
+  uniteDeadTags,
+} from './view.ts'
 
 export interface CausalContext {
   /** Every dot that the holder has seen of this key. */
@@ -20,16 +28,22 @@ export interface CausalContext {
 
 export const EMPTY_CONTEXT: CausalContext = { seen: DotSet.empty(), stamp: 0, tags: [] }
 
-/** So many tags of superseded writes go along, some 30 characters each. */
-export const CONTEXT_DEAD_TAGS_MAX = 32
+/** Beside the tags of the versions seen, those of superseded writes go along until there are so many in all; some 30 characters each. */
+export const CONTEXT_TAGS_MAX = 32
+
+const WINDOW: HybridTime = hybridFromMs(IDEMPOTENCY_WINDOW_MS)
 
 /** Of these tags, all of superseded writes, those that a context with this stamp carries: the latest, and as long as a client may retry. */
-export function tagsToCarry(tags: readonly DeadTag[], stamp: HybridTime): readonly DeadTag[] {
-  if (tags.length === 0) return tags
-  return latestTags(
-    tags.filter((tag) => endOfUse(tag) >= stamp),
-    CONTEXT_DEAD_TAGS_MAX,
-  )
+export function tagsToCarry(tags: readonly DeadTag[], stamp: HybridTime, max: number): readonly DeadTag[] {
+  return tags.length === 0 ? tags : latestTags(tagsUsedSince(tags, stamp - WINDOW), max)
+}
+
+/** Some `max` that were used last; tags of one write all, or none. */
+function latestTags(tags: readonly DeadTag[], max: number): readonly DeadTag[] {
+  if (tags.length <= max) return tags
+  if (max <= 0) return []
+  const since = lastUses(tags).toSorted((a, b) => b - a)[max - 1] as number
+  return tagsUsedSince(tags, since)
 }
 
 /** Longest token in characters. */
@@ -58,11 +72,10 @@ export function sealContext(context: CausalContext, bucket: string, key: string,
 }
 
 function encodeToFit(context: CausalContext): ByteWriter {
-  let { tags } = context
   let bytes = encode(context)
-  while (tags.length > 0 && charsOf(bytes) > CONTEXT_TOKEN_MAX) {
-    tags = latestTags(tags, tags.length >> 1)
-    bytes = encode({ ...context, tags })
+  for (let max = context.tags.length >> 1; charsOf(bytes) > CONTEXT_TOKEN_MAX; max >>= 1) {
+    bytes = encode({ ...context, tags: latestTags(context.tags, max) })
+    if (max === 0) break
   }
   return bytes
 }

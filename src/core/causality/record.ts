@@ -6,13 +6,12 @@
 import { ByteReader, ByteWriter, MalformedBytes, Split } from '../bytes.ts'
 import { sameDot, type Dot, type Life, LIFE_BYTES } from './dot.ts'
 import { DotSet } from './dot-set.ts'
-import { msFromHybrid } from './hybrid-clock.ts'
+import { hybridFromMs } from './hybrid-clock.ts'
 import { type Lives, placeOf, sharedLives } from './lives.ts'
 import { Span } from './span.ts'
 import { decodeDot, decodeSteady, encodeSteady, isSteady, looksSteady, STEADY } from './steady-record.ts'
 import { compareByStamp, type Version } from './version.ts'
 import {
-  areTwins,
   type Conflict,
   type DeadTag,
   decodeDeadTags,
@@ -22,8 +21,10 @@ import {
   holds,
   meet,
   sameDeadTags,
+  tagsUsedSince,
   uniteDeadTags,
   type View,
+  writesOf,
 } from './view.ts'
 
 export interface KeyRecord {
@@ -38,6 +39,7 @@ export interface KeyRecord {
 // Shared, since records are never changed.
 const NO_DOTS: DotSet = DotSet.empty()
 const NO_TAGS: readonly DeadTag[] = []
+const NO_VERSIONS: readonly Version[] = []
 
 export const EMPTY_RECORD: KeyRecord = { versions: [], past: NO_DOTS, span: null, deadTags: NO_TAGS }
 
@@ -212,7 +214,7 @@ function sameRecord(a: KeyRecord | undefined, b: KeyRecord | null): boolean {
 /**
  * Shrinks a record to what is still needed: the span to the versions' own dots once every home's reported clock (`stable`, their
  * intersection) has the whole context, and the past to what the own clock lacks. Returns the same object when nothing shrinks, null
- * when nothing is left. `forgetTagsBeforeMs`: dead tags that died earlier, in a record that is stable, are forgotten.
+ * when nothing is left. `forgetTagsBeforeMs`: dead tags of writes that were last tried earlier, in a record that is stable, are forgotten.
  * That every home has the versions alone is not enough: what a version with a dead tag, or the loser of last-writer-wins, had
  * superseded is in the context, and in the past of no version that is still held.
  */
@@ -221,9 +223,7 @@ export function strip(record: KeyRecord, clock: DotSet, stable: DotSet, forgetTa
   const past = record.past.subtract(clock)
   const settled = record.versions.every((v) => stable.has(v.dot)) && contextOf(record, clock).isSubsetOf(stable)
   const deadTags =
-    settled && past.isEmpty
-      ? record.deadTags.filter(({ stamp }) => msFromHybrid(stamp) >= forgetTagsBeforeMs)
-      : record.deadTags
+    settled && past.isEmpty ? tagsUsedSince(record.deadTags, hybridFromMs(forgetTagsBeforeMs)) : record.deadTags
   const span = settled ? null : record.span
   if (span === record.span && past.equals(record.past) && deadTags.length === record.deadTags.length) return record
   const next: KeyRecord = { versions: record.versions, past, span, deadTags }
@@ -249,7 +249,8 @@ export function collect(
   stable: DotSet,
   isSpent: (version: Version) => boolean,
 ): KeyRecord | null {
-  const spent = record.versions.filter((version) => isSpent(version) && isSpentAsAWhole(record, version, isSpent))
+  // Attempts of one write go together: the tag of the first to go would kill the others before their time.
+  const spent = writesOf(record.versions).flatMap(({ write, attempts }) => (isSpent(write) ? attempts : NO_VERSIONS))
   if (spent.length === 0) return record
   if (!record.past.subtract(clock).isEmpty) return record
   if (!contextOf(record, clock).isSubsetOf(stable)) return record
@@ -261,11 +262,6 @@ export function collect(
     deadTags: uniteDeadTags(record.deadTags, NO_TAGS, spent),
   }
   return isVacant(next) ? null : next
-}
-
-/** Attempts of one write go together: the tag of the first to go would kill the others before their time. */
-function isSpentAsAWhole({ versions }: KeyRecord, version: Version, isSpent: (version: Version) => boolean): boolean {
-  return version.tag === null || versions.every((other) => !areTwins(version, other) || isSpent(other))
 }
 
 // ── bytes: of a steady record as steady-record.ts says; of any other: flags | lives | [span] | [past] | [dead tags] | versions ───────────────────────────────────────────────────────────────

@@ -208,15 +208,30 @@ export function uniteDeadTags(
   const each = all
     .sort(compareDeadTags)
     .filter((tag, i) => i === 0 || compareDeadTags(all[i - 1] as DeadTag, tag) !== 0)
+  if (each.length <= DEAD_TAGS_MAX) return each
   // The greatest of a union are among the greatest of its parts: still it does not matter who meets whom first.
-  return latestTags(each, DEAD_TAGS_MAX)
+  const kept = each.toSorted((x, y) => y.stamp - x.stamp || compareDeadTags(x, y)).slice(0, DEAD_TAGS_MAX)
+  return kept.sort(compareDeadTags)
 }
 
-/** The latest so many; in order as they were. */
-export function latestTags(tags: readonly DeadTag[], max: number): readonly DeadTag[] {
-  if (tags.length <= max) return tags
-  const kept = tags.toSorted((x, y) => y.stamp - x.stamp || compareDeadTags(x, y)).slice(0, max)
-  return kept.sort(compareDeadTags)
+/**
+ * Of each tag when an attempt of its write was last made. Tags of one write are remembered and forgotten by this, together: of a later
+ * one alone nobody could tell which attempts the first had doomed.
+ */
+export function lastUses(tags: readonly DeadTag[]): readonly HybridTime[] {
+  return tags.map((tag, at) => {
+    let last = tag.stamp
+    // In order of id.
+    for (const step of [-1, 1])
+      for (let i = at + step, other = tags[i]; other?.id === tag.id; i += step, other = tags[i])
+        if (isSameWrite(tag, other) && other.stamp > last) last = other.stamp
+    return last
+  })
+}
+
+export function tagsUsedSince(tags: readonly DeadTag[], since: HybridTime): readonly DeadTag[] {
+  const uses = lastUses(tags)
+  return tags.filter((_, i) => (uses[i] as number) >= since)
 }
 
 function compareDeadTags(a: DeadTag, b: DeadTag): number {
@@ -248,31 +263,41 @@ export function writeView(version: Version, context: DotSet, supersededTags: rea
   return { versions: [version], seen, deadTags: supersededTags }
 }
 
-/**
- * Attempts of one idempotent write are one: the least dot stands for it, and the first deadline. Else a write that has expired would live
- * again by a retry which a partition kept away.
- */
-export function withoutTwins(versions: readonly Version[]): readonly Version[] {
-  if (versions.length < 2 || !areTagged(versions)) return versions
-  const writes: Version[] = []
-  const placesOf = new Map<string | null, number[]>()
+/** What its attempts are to a client. */
+interface OneWrite {
+  /** With the least dot, and the first deadline: else what has expired would live again by a retry which a partition kept away. */
+  readonly write: Version
+  readonly attempts: readonly Version[]
+}
+
+/** Versions that are attempts of one idempotent write together, any other by itself. */
+export function writesOf(versions: readonly Version[]): readonly OneWrite[] {
+  const writes: { write: Version; readonly attempts: Version[] }[] = []
+  const placesOf = new Map<string, number[]>()
   for (const version of versions) {
-    const id = version.tag?.id ?? null
-    const places = (id !== null && placesOf.get(id)) || []
-    const at = places.find((place) => areTwins(writes[place] as Version, version))
+    const places = version.tag ? (placesOf.get(version.tag.id) ?? []) : []
+    const at = places.find((place) => areTwins((writes[place] as OneWrite).write, version))
     if (at === undefined) {
-      if (id !== null) placesOf.set(id, [...places, writes.length])
-      writes.push(version)
+      if (version.tag) placesOf.set(version.tag.id, [...places, writes.length])
+      writes.push({ write: version, attempts: [version] })
       continue
     }
-    const first = writes[at] as Version
-    if (isBefore(version.deadlineMs, first.deadlineMs)) writes[at] = { ...first, deadlineMs: version.deadlineMs }
+    const one = writes[at] as (typeof writes)[number]
+    one.attempts.push(version)
+    const { deadlineMs } = version
+    if (isBefore(deadlineMs, one.write.deadlineMs)) one.write = { ...one.write, deadlineMs }
   }
   return writes
 }
 
 function isBefore(deadlineMs: number | null, other: number | null): boolean {
   return deadlineMs !== null && (other === null || deadlineMs < other)
+}
+
+/** Each write once. */
+export function withoutTwins(versions: readonly Version[]): readonly Version[] {
+  if (versions.length < 2 || !areTagged(versions)) return versions
+  return writesOf(versions).map(({ write }) => write)
 }
 
 /** What a client sees of them at `nowMs`: neither deletions nor what has expired, and each write once. */

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { ByteWriter } from '../../../src/core/bytes.ts'
 import {
   type CausalContext,
-  CONTEXT_DEAD_TAGS_MAX,
+  CONTEXT_TAGS_MAX,
   CONTEXT_TOKEN_MAX,
   contextTokenLength,
   EMPTY_CONTEXT,
@@ -133,8 +133,8 @@ describe('a context token', () => {
       ...{ id: String(i).padStart(16, '0'), fingerprint: 'f'.repeat(8), replaces: false },
       ...{ dot: { life: '1'.repeat(16), counter: 1 + i }, stamp: now - day + i - 20 },
     }))
-    expect(tagsToCarry(tags, now)).toEqual(tags.slice(20))
-    expect(tagsToCarry(tags, now - 30)).toEqual(tags.slice(-CONTEXT_DEAD_TAGS_MAX))
+    expect(tagsToCarry(tags, now, 40)).toEqual(tags.slice(20))
+    expect(tagsToCarry(tags, now - 30, CONTEXT_TAGS_MAX)).toEqual(tags.slice(-CONTEXT_TAGS_MAX))
   })
 
   test('what would not fit is not truncated', () => {

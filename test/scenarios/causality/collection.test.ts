@@ -174,12 +174,14 @@ describe('T20 an expired attempt of an idempotent write leaves its tag behind', 
     for (const home of homes) home.tend('k', reportsOf(homes), 1)
     expect(homes.map(({ records }) => records.size)).toEqual([0, 0, 0])
   })
-  test('while another attempt has not expired both stay', () => {
-    const homes = three(RULES)
-    for (const home of homes) home.receive('k', put(first))
-    for (const home of homes) home.receive('k', put(again))
-    for (const home of homes) expect(home.tend('k', reportsOf(homes), 0, isExpired)).toEqual([])
-    expect(texts(readFrom(homes, 'k'))).toEqual(['once', 'once'])
+  test('another attempt goes with it, also one that would have had more time, or all the time', () => {
+    for (const deadlineMs of [again.deadlineMs, null]) {
+      const homes = three(RULES)
+      for (const home of homes) home.receive('k', put(first))
+      for (const home of homes) home.receive('k', put({ ...again, deadlineMs }))
+      for (const home of homes) expect(home.tend('k', reportsOf(homes), 0, isExpired)).toHaveLength(2)
+      expect(texts(readFrom(homes, 'k'))).toEqual([])
+    }
   })
 })
 

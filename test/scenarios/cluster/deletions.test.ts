@@ -21,6 +21,19 @@ describe('deletions', () => {
     for (const host of [r0, r1, r2, f]) expect(await story.shows(host)).toBeNull()
   })
 
+  // A stand-in knows nothing of the key: "nothing to delete" was its word.
+  test('a deletion of the latest is refused where R homes cannot be asked', async () => {
+    const story = await Story.begin()
+    const { r0, r1, f, last } = story
+    await story.write(r0, 'boiling')
+    await story.cutOff(f, last)
+    expect(await story.delete(f)).toMatchObject({ type: 'quorum-not-met', operation: 'read', outcome: 'not-applied' })
+    expect(await story.shows(r1)).toEqual(['boiling'])
+    await story.reunite()
+    expect((await story.delete(f)).type).toBe('deleted')
+    expect(await story.shows(r1, { r: 3 })).toBeNull()
+  })
+
   test('a deletion is kept until every home has it', async () => {
     const story = await Story.begin()
     const { r0, r1, r2 } = story

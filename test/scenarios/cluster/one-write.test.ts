@@ -259,6 +259,21 @@ describe('a retry under a later context, where the first attempt is not known', 
     expect(await story.shows(r2, { r: 3 })).not.toBeNull()
   })
 
+  // Found by seed 51317: stand-ins had heard of later writes only; the retry replaced those, and was back beside what had replaced it.
+  test('nor on the word of stand-ins that know of later writes alone', async () => {
+    const story = await Story.begin()
+    const { r0, r1, f, last } = story
+    await story.write(r0, 'paid', { ...options, context: 'latest' })
+    await story.write(r1, 'shipped', { context: 'latest' })
+    await story.cutOff(f, last)
+    await story.write(f, 'beside')
+    const retry = await story.put(f, 'paid', { ...options, context: 'latest' })
+    expect(retry).toMatchObject({ type: 'quorum-not-met', operation: 'read', outcome: 'not-applied' })
+    await story.reunite()
+    await story.untilNoHints()
+    for (const host of [r0, r1, f]) expect(await story.shows(host, { r: 3 })).toEqual(['beside', 'shipped'])
+  })
+
   test('asks those who know what its client has seen', async () => {
     const story = await Story.begin({ healing: { antiEntropy: false, handoff: false } })
     const { r0, r1 } = story

@@ -149,4 +149,19 @@ describe('reads', () => {
     // Found at one home, and no other is known to have it.
     expect(outcome).toMatchObject({ type: 'found', receipt: { guarantee: 'eventual' } })
   })
+
+  // Found by seed 51333: the read that a deletion stands on took all its time.
+  test.each(['a deletion', 'a put on latest'])('%s has time left when its read finds such a disk', async (kind) => {
+    const healing = { antiEntropy: false, handoff: false, readAllRate: 0 }
+    const story = await Story.begin({ nodes: 3, healing })
+    const { r0, r1, r2 } = story
+    await story.cutOff(r0)
+    await story.write(r1, 'late')
+    await story.reunite()
+    r0.disk.faults = { ...NO_DISK_FAULTS, capacityBytes: r0.disk.usedBytes }
+    const outcome = kind === 'a deletion' ? await story.delete(r0) : await story.put(r0, 'later', { context: 'latest' })
+    expect(outcome.type).toBe(kind === 'a deletion' ? 'deleted' : 'stored')
+    for (const host of [r1, r2])
+      expect(await story.shows(host, { r: 1, sloppy: false })).toEqual(kind === 'a deletion' ? null : ['later'])
+  })
 })
