@@ -233,7 +233,7 @@ export class KeyCoordinator {
   async #stored(started: Started, options: PutOptions, attempt: Attempt, context: CausalContext): Promise<PutOutcome> {
     const { explanation } = started
     const { version } = attempt
-    const { result, judgedBy: plan } = await this.#round(started, attempt)
+    const { result, judgedBy: plan, heldLive } = await this.#round(started, attempt)
     const receipt = writeReceipt(plan, result)
     const told = explanation ? { receipt, explain: explanation.entries } : { receipt }
     // Of a retry the first attempt is somewhere, whoever refuses it now.
@@ -249,7 +249,7 @@ export class KeyCoordinator {
     let siblings = isShown ? 1 : 0
     for (const answer of written) if (answer.siblings > siblings) siblings = answer.siblings
     // A retry has the outcome of the first attempt, whatever lives here by now: of a tagged write the tag decides.
-    const created = version.tag ? !version.tag.replaces : !written.some((answer) => answer.heldLive)
+    const created = version.tag ? !version.tag.replaces : !(heldLive ?? !context.seen.isEmpty)
     // What the homes hold in its place the client has not seen.
     const answered = answerContext(context, version, isGone ? null : result)
     const stored: PutOutcome & { readonly type: 'stored' } = {
@@ -276,8 +276,7 @@ export class KeyCoordinator {
     }
   }
 
-  /** `judgedBy`: the plan that the verdict is of. */
-  async #round(started: Started, attempt: Attempt): Promise<{ result: WriteRoundResult; judgedBy: Plan }> {
+  async #round(started: Started, attempt: Attempt): Promise<Round> {
     const { explanation } = started
     let { plan } = started
     const { underWay, hedgeMs, clock, onEverywhere } = this.#parts
@@ -291,6 +290,7 @@ export class KeyCoordinator {
     if (reached) await reached
     // Too few in reach even now: better said at once, with nothing sent, than left half done.
     const hopeless = reached !== undefined && !this.#reach.isEnough(plan, plan.w)
+    let heldLive: boolean | null = null
     for (let round = 1; ; round++) {
       const { homes, fallbacks, w: required, sloppy, deadlineAt } = plan
       const terms = { homes, fallbacks, required, sloppy, deadlineAt, hedgeMs, nothingToSend: hopeless }
@@ -303,6 +303,7 @@ export class KeyCoordinator {
       }
       const result = await writeRound(this.#parts, write, terms, explanation, settled)
       answeredAt = clock.monotonic()
+      heldLive = heldLiveIn(result.written, heldLive)
       // A storage was replaced meanwhile: what its predecessor acknowledged is gone with it. Or the bucket has other settings than this
       // node knew: W may be another. Every replica is asked again; those that hold the write say so at no cost.
       const again = planAgain(plan, this.#parts.directory())
@@ -314,11 +315,11 @@ export class KeyCoordinator {
         const { verdict } = result
         if (attempt.intent === 'client' && verdict.state === 'lost' && verdict.outcome === 'not-applied')
           this.#parts.mint.burn(plan.name.partition, attempt.version.dot)
-        return { result, judgedBy }
+        return { result, judgedBy, heldLive }
       }
-      if (isCurrent && result.verdict.state === 'met') return { result, judgedBy }
+      if (isCurrent && result.verdict.state === 'met') return { result, judgedBy, heldLive }
       if (result.verdict.state === 'lost' || round === ROUNDS_MAX)
-        return { result: { ...result, verdict: unknown(result.verdict) }, judgedBy }
+        return { result: { ...result, verdict: unknown(result.verdict) }, judgedBy, heldLive }
     }
   }
 
@@ -330,9 +331,24 @@ export class KeyCoordinator {
   }
 }
 
+interface Round {
+  readonly result: WriteRoundResult
+  /** The plan that the verdict is of. */
+  readonly judgedBy: Plan
+  /** Whether a home held something live that this write found there; null: the answers that would say so were lost with their links. */
+  readonly heldLive: boolean | null
+}
+
+/** Who hears of a write for the first time knows what else there was; who is asked once more has nothing to say. */
+function heldLiveIn(written: readonly Written[], before: boolean | null): boolean | null {
+  if (before === true || written.some((answer) => answer.heldLive)) return true
+  return written.some((answer) => answer.stored) ? false : before
+}
+
 /** Nobody said no; links broke under it, or it was too late. */
-function isBrokenOff({ verdict }: WriteRoundResult): boolean {
-  return verdict.state === 'lost' && verdict.outcome === 'unknown' && verdict.reasons.length === 0
+function isBrokenOff({ verdict, tally }: WriteRoundResult): boolean {
+  if (verdict.state !== 'lost' || verdict.outcome !== 'unknown' || verdict.reasons.length > 0) return false
+  return tally.replicas.some(({ state }) => state === 'failed')
 }
 
 function isRefused(written: readonly Written[], { dot }: Version): boolean {

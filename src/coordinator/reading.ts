@@ -58,14 +58,14 @@ export async function read(
     const result = await oneRound(parts, plan, mustInclude, explanation, round > 1)
     const failure = failureOf(plan, result, explanation)
     if (failure) return failure
-    const last = round === ROUNDS_MAX || parts.clock.monotonic() >= plan.deadlineAt
+    const isLast = (): boolean => round === ROUNDS_MAX || parts.clock.monotonic() >= plan.deadlineAt
     const nowMs = msFromHybrid(parts.hybrid.read(parts.clock.now()))
     // A version that some home may still take for live must not be called expired in a strict answer: ask again, the question
     // itself tells every home the time.
     const unclear = result.view.versions.some(
       ({ deadlineMs }) => deadlineMs !== null && deadlineMs <= nowMs && deadlineMs > msFromHybrid(result.knownTime),
     )
-    if (unclear && !last) continue
+    if (unclear && !isLast()) continue
     const wanted = wantsStrict(plan, result)
     const back = writeBack(parts, plan, result, wanted)
     const { holding, refused, hasMovedOn } = back instanceof Promise ? await back : back
@@ -73,7 +73,7 @@ export async function read(
     // With only homes among the answers, or where a home itself has moved on since, there is a newer one to be had; of a stand-in's old
     // hint nothing else would come.
     const isOvertaken = refused.length > 0 && (counts.standIns === 0 || hasMovedOn)
-    if (isOvertaken && !last) continue
+    if (isOvertaken && !isLast()) continue
     // A key that is overwritten again and again always has a value: at the last, the one that was there when the homes were asked.
     const isOld = refused.length > 0 && !isOvertaken
     const view = isOld ? without(result.view, DotSet.of(...refused)) : result.view
@@ -218,7 +218,8 @@ function writeBack(
           hasMovedOn ||= answer.refused.some((dot) => said.missing.has(dot) || holds(said.view, dot))
           if (answer.refused.length === 0) holding++
         }
-        if (holding >= needed || open === 0) end()
+        // Where one has moved on there is another answer to be had.
+        if (holding >= needed || open === 0 || hasMovedOn) end()
       })
     }
   })

@@ -235,7 +235,7 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
     buckets,
     storage,
     list: (question) => listKeys(listing, question),
-    // What was acknowledged elsewhere must find its place even here, only more slowly.
+    // A full node takes deletions; who brings more is to find out with little.
     handoffBytes: (pendingBytes) =>
       Math.min(pendingBytes, storage.isFull ? Math.ceil(limits.handoffBytesMax / 16) : limits.handoffBytesMax),
     serving,

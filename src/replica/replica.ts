@@ -132,8 +132,11 @@ export class Replica {
     if (options.intent === 'client') {
       const reason = reasonToRefuse(this.#limits, this.#storage.isFull, { before, merged, view }, { wallMs, time })
       if (reason) return { type: 'refused', reason }
-    } else if (options.intent === 'handoff' && outgrowsFrames(this.#limits, before, merged)) {
-      return { type: 'refused', reason: 'too-many-siblings' }
+    } else if (options.intent === 'handoff') {
+      if (outgrowsFrames(this.#limits, before, merged)) return { type: 'refused', reason: 'too-many-siblings' }
+      // Who stands in for full homes must not fill them all the same.
+      if (merged.stored && this.#storage.isFull && bringsContent(view))
+        return { type: 'refused', reason: 'storage-full' }
     }
     const heldLive = before !== undefined && holdsLiveBeside(before, view, nowMs)
     const lsn = merged.changed ? this.#commit(name, entry, before, merged) : (entry?.lsn ?? this.#storage.lastLsn)
@@ -348,6 +351,10 @@ export class Replica {
 }
 
 const NO_VERSIONS: readonly Version[] = []
+
+function bringsContent({ versions }: View): boolean {
+  return versions.some(({ content }) => content !== null)
+}
 
 function hasOtherDeadTags({ deadTags }: KeyRecord, view: View): boolean {
   return deadTags.length > 0 && uniteDeadTags(view.deadTags, deadTags, NO_VERSIONS).length > view.deadTags.length

@@ -33,7 +33,9 @@ const PUT = {
 /** A storage is replaced whenever `replacedIn` names the round that is under way; all homes answer as `answer` says. */
 async function putWhile(
   replacedIn: (round: number) => boolean,
-  answer: (round: number) => WriteAnswer,
+  answer: (round: number, member: string) => WriteAnswer,
+  options: Partial<PutOptions> = {},
+  told: string[] = [],
 ): Promise<PutOutcome> {
   const homes = await memoryHomes(['x', 'y', 'z'])
   const { directory } = homes[0]!
@@ -41,10 +43,13 @@ async function putWhile(
   const replicas: Pick<Replicas, 'write' | 'reachable' | 'onChange'> = {
     reachable: () => true,
     onChange: () => () => {},
-    write: (_member, _write, _hintFor, _deadlineAt, done) => {
+    write: (member, _write, _hintFor, _deadlineAt, done) => {
+      told.push(member)
       const round = Math.floor(asked++ / 3) + 1
       if (replacedIn(round)) homes[1]!.storageId = `storage of y in round ${round}`
-      void Promise.resolve().then(() => done(answer(round)))
+      const said = answer(round, member)
+      if (said.type === 'unreachable') done(said)
+      else void Promise.resolve().then(() => done(said))
     },
   }
   const coordinator = new KeyCoordinator({
@@ -65,7 +70,7 @@ async function putWhile(
     onEverywhere: () => {},
     underWay: () => () => {},
   })
-  return coordinator.put(PUT)
+  return coordinator.put({ ...PUT, ...options })
 }
 
 test('acknowledgements of a replaced storage are asked for again', async () =>
@@ -94,6 +99,15 @@ test('where a storage is replaced in every round there is no acknowledgement to 
       () => WRITTEN,
     ),
   ).toMatchObject({ type: 'quorum-not-met', outcome: 'unknown' }))
+
+// Found by a review: it went to everybody three times.
+test('a write that found no room in a queue is not sent again to those who have it', async () => {
+  const told: string[] = []
+  const answer = (_: number, member: string): WriteAnswer => (member === 'z' ? { type: 'unreachable' } : WRITTEN)
+  const outcome = await putWhile(() => false, answer, { w: 3, sloppy: false }, told)
+  expect(outcome).toMatchObject({ type: 'quorum-not-met', outcome: 'unknown' })
+  expect(told.toSorted()).toEqual(['x', 'y', 'z'])
+})
 
 test('a retry under a context that has seen the first attempt does not take the value away', async () => {
   const cluster = new SimulatedCluster({ seed: 1, nodes: 3, partitions: 4 })

@@ -85,6 +85,32 @@ test('where homes have no room others stand in, and bring it home when there is 
   expect(await story.shows(r0, { r: 3 })).toEqual(['yes'])
 })
 
+// Found by a review: stand-ins had room, and brought it all home at once.
+test('full homes stay as full as they are while others stand in for them', async () => {
+  const story = await Story.begin({ nodes: 7, limits: { hintBytesMax: 60_000 } })
+  const { r0, r1, r2, f, cluster } = story
+  const full = [r0, r1, r2]
+  await story.write(f, 'x'.repeat(5000), { w: 3 })
+  for (const host of full) await story.kill(host)
+  cluster.limits = { bytesMax: 4000 }
+  for (const host of full) await story.restartAlone(host)
+  await story.reunite()
+  const isTheirs = (key: string): boolean =>
+    nodeOf(f)
+      .place('kitchen', key)
+      .preferenceList.every((name) => full.some((host) => host.name === name))
+  const keys = Array.from({ length: 2000 }, (_, i) => `k${i}`).filter(isTheirs)
+  expect(keys.length).toBeGreaterThan(60)
+  const outcomes: string[] = []
+  for (const key of keys) outcomes.push((await story.put(f, 'y'.repeat(5000), {}, key)).type)
+  // Until there is no room for hints either.
+  expect(outcomes[0]).toBe('stored')
+  expect(outcomes.at(-1)).toBe('storage-full')
+  await cluster.time.runFor(20_000)
+  for (const { node } of full) expect(node?.rooms?.storage.memtable.totalBytes).toBeLessThan(8000)
+  expect((await story.delete(f)).type).toBe('deleted')
+})
+
 // Found by a review.
 test('a deletion finds room at stand-ins whose storage is full', async () => {
   const story = await Story.begin({ limits: { bytesMax: 200_000 } })

@@ -48,6 +48,26 @@ describe('one write', () => {
     }
   })
 
+  // Found by a review: those who had merged it heard of it again, and had nothing left to say of what it replaced.
+  test.each([true, false])(
+    'an overwrite whose acknowledgements were lost is no creation (replaces: %s)',
+    async (replaces) => {
+      const story = await Story.begin()
+      const { r0, r1, r2, f, cluster } = story
+      const context = replaces ? await story.write(r0, 'old', { w: 3 }) : EMPTY_CONTEXT
+      const pending = story.beginPut(f, 'new', { context, sloppy: false })
+      for (const home of [r0, r1, r2]) cluster.network.cut(home.name, f.name)
+      await cluster.time.runFor(20)
+      for (const home of [r0, r1, r2]) {
+        expect(story.records(home)).toBe(1)
+        cluster.network.resetBetween(home.name, f.name)
+        cluster.network.resetBetween(f.name, home.name)
+      }
+      cluster.network.healAll()
+      expect(await cluster.time.settle(pending)).toMatchObject({ type: 'stored', created: !replaces })
+    },
+  )
+
   // Found by seed 10407: the request came a second time when there was room again.
   test('what was refused stays so, though the network repeats it', async () => {
     const story = await Story.begin({ nodes: 3, limits: { siblingsMax: 2 } })
