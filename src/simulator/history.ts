@@ -39,6 +39,8 @@ export class WriteRecord {
   lastEndedAt = 0
   /** The least W of an acknowledged attempt. */
   required: number = Infinity
+  /** Processes that ended while it was under way, with something of its key that no disk had. */
+  copiesLost = 0
   readonly acknowledgedDots: Dot[] = []
   /** Of each attempt that was sent or acknowledged: everything that it supersedes. */
   readonly attempts: Map<string, Attempt> = new Map()
@@ -182,6 +184,15 @@ export class KeyHistory {
     write.required = Math.min(write.required, required)
     write.acknowledgedDots.push(dot)
     this.acknowledged.add(dot)
+    if (write.required <= write.copiesLost) this.release(write)
+  }
+
+  /** More was lost than its acknowledgement stands on: it may be there still, or not. */
+  release(write: WriteRecord): void {
+    if (write.fate !== 'acknowledged') return
+    write.fate = 'unknown'
+    write.acknowledgedDots.length = 0
+    for (const dot of write.dots) for (const set of [this.acknowledged, this.strict, this.told]) set.remove(dot)
   }
 
   /** Joined by every operation that ended strict. */

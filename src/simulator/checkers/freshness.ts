@@ -42,6 +42,8 @@ export function checkFreshness(world: World, read: ObservedRead): void {
 export function joinStrictWrite(write: ObservedWrite): void {
   const { key, outcome } = write
   if (outcome.receipt.guarantee !== 'strict' || !outcome.version || !write.write) return
+  // What it stands on was lost before it was answered.
+  if (write.write.copiesLost >= outcome.receipt.required) return
   const attempt = write.write.attempts.get(formatDot(outcome.version))
   if (attempt) {
     if (comesLate(key, attempt)) key.late.add(attempt.dot)

@@ -5,6 +5,7 @@ import { formatDot } from '../../core/causality/dot.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { homeKnows, homesOf, recordAt } from '../holdings.ts'
 import type { KeyHistory } from '../history.ts'
+import type { Host } from '../simulated-cluster.ts'
 import type { World } from '../world.ts'
 
 export class Losses {
@@ -13,6 +14,8 @@ export class Losses {
   readonly #lost = new Set<string>()
   /** Keys on which strict reads prove nothing until they are repaired. */
   readonly #suspended = new Set<KeyHistory>()
+  /** Of keys that are only promised to memory: whose process ended since the key was last repaired, with something of it not on disk. */
+  readonly #ended = new Map<KeyHistory, Set<string>>()
 
   constructor(world: World) {
     this.#world = world
@@ -43,6 +46,27 @@ export class Losses {
     }
   }
 
+  /**
+   * What is only promised to memory goes with its process, as far as the disk had not taken it: such a write survives the loss of fewer
+   * than W processes (of all that a power cut ends at once, its injector takes care).
+   */
+  processEnded(host: Host): void {
+    const { plan, history, cluster } = this.#world
+    const departed = host.departed.at(-1)
+    if (plan.memory || departed?.at !== cluster.time.now) return
+    for (const key of history.keys.values()) {
+      if (key.settings.durability !== 'memory' || !isAtRisk(departed.storage, key)) continue
+      this.note(host.name)
+      this.suspend([key])
+      const ended = (this.#ended.get(key) ?? new Set()).add(host.name)
+      this.#ended.set(key, ended)
+      for (const write of key.writes) {
+        if (write.open > 0) write.copiesLost = ended.size
+        if (write.required <= ended.size) key.release(write)
+      }
+    }
+  }
+
   /** Notices completed repairs. */
   tick(): void {
     const { cluster, history, trace } = this.#world
@@ -55,6 +79,7 @@ export class Losses {
       key.quiet = false
       key.suspendedAt = cluster.time.now
       this.#suspended.delete(key)
+      this.#ended.delete(key)
       trace(`repaired ${key.name}`)
     }
     if (this.#lost.size === 0 || this.#suspended.size > 0) return
@@ -73,6 +98,12 @@ export class Losses {
       return key.writes.every((write) => write.acknowledgedDots.every((dot) => homeKnows(storage, key, dot)))
     })
   }
+}
+
+function isAtRisk(storage: Storage, key: KeyHistory): boolean {
+  const { memtable, hints, syncedLsn } = storage
+  const record = memtable.get(key.partition, key.bucket, key.key)
+  return (record?.lsn ?? 0) > syncedLsn || hints.get(key).some(({ revision }) => revision > syncedLsn)
 }
 
 function heldAt(storage: Storage, key: KeyHistory): string {

@@ -27,6 +27,7 @@ export class Means {
     this.stability = stability
     this.random = world.cluster.random.fork('faults')
     this.losses = new Losses(world)
+    world.cluster.onEnd.push((host) => this.losses.processEnded(host))
     this.operator = new Operator(world)
   }
 
