@@ -1,4 +1,4 @@
-// GET, PUT and DELETE of one key: composes reading, minting and the write round into the outcomes of `operations.ts`.
+// GET, PUT and DELETE of one key: composes reading, minting and writing into the outcomes of `operations.ts`.
 // Decides what a write supersedes and what its answer may claim to have seen; knows nothing of HTTP, links or disks.
 // Invariant: the dot is taken before anything is sent, and the answer's context never includes what its client was not shown.
 
@@ -9,7 +9,6 @@ import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { type Content, isLive, type Mark, type Tag, type Version } from '../core/causality/version.ts'
 import { areTwins, holds, writeView } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
-import type { Directory } from '../core/membership/directory.ts'
 import type { Written } from '../replica/replica.ts'
 import {
   answerContext,
@@ -23,7 +22,6 @@ import {
   shown,
   writeReceipt,
 } from './answers.ts'
-import type { DotMint } from './dot-mint.ts'
 import { Explanation } from './explanation.ts'
 import { markOf } from './idempotency.ts'
 import type {
@@ -42,22 +40,14 @@ import { asBase, byHomes, type Plan, planAgain, planFor } from './plan.ts'
 import { type Attempt, type Base, readBase, type Started } from './put-base.ts'
 import { Reach } from './reach.ts'
 import { read, type ReadingParts } from './reading.ts'
-import type { OutgoingWrite } from './replica-answers.ts'
-import { writeRound, type WriteRoundResult } from './write-round.ts'
+import { unknown, write, type WritingParts } from './writing.ts'
 
-export interface KeyCoordinatorParts extends ReadingParts {
-  readonly directory: () => Directory | null
+export interface KeyCoordinatorParts extends ReadingParts, WritingParts {
   /** Empty when this node serves; else why not. */
   readonly notServing: () => string | null
-  readonly mint: DotMint
   readonly clockBoundMs: number
-  readonly keepHint: (write: OutgoingWrite, target: string) => void
   /** How long to wait for links to come up before a quorum is called unreachable. Milliseconds. */
   readonly reachGraceMs: number
-  /** The last home acknowledged a write, so many milliseconds after its answer. */
-  readonly onEverywhere: (elapsedMs: number) => void
-  /** Counts work that goes on behind an answer (stragglers, hints) until what is returned is called. */
-  readonly underWay: () => () => void
 }
 
 export class KeyCoordinator {
@@ -111,12 +101,12 @@ export class KeyCoordinator {
     if ('type' in base) return Promise.resolve(base)
     const { plan } = started
     if (base.attempt) return this.#stored(started, options, base.attempt, base.context)
-    const write = this.#mint(plan, options.content, base.context, base.tag, options.ttlMs)
-    if (!isSmall(base.context) && !fits(answerContext(base.context, write.version, null))) {
-      this.#parts.mint.burn(plan.name.partition, write.version.dot)
+    const attempt = this.#mint(plan, options.content, base.context, base.tag, options.ttlMs)
+    if (!isSmall(base.context) && !fits(answerContext(base.context, attempt.version, null))) {
+      this.#parts.mint.burn(plan.name.partition, attempt.version.dot)
       return Promise.resolve({ type: 'context-too-large', ...nothingDone(plan, plan.w) })
     }
-    return this.#stored(started, options, write, base.context)
+    return this.#stored(started, options, attempt, base.context)
   }
 
   async delete(options: DeleteOptions): Promise<DeleteOutcome> {
@@ -153,8 +143,8 @@ export class KeyCoordinator {
         ...(explanation && { explain: explanation.entries }),
       }
     }
-    const write = this.#mint(plan, null, context, null, undefined)
-    const { result, judgedBy } = await this.#round(started, write)
+    const deletion = this.#mint(plan, null, context, null, undefined)
+    const { result, judgedBy } = await write(this.#parts, this.#reach, started, deletion)
     const told = {
       receipt: { ...writeReceipt(judgedBy, result), superseded },
       ...(explanation && { explain: explanation.entries }),
@@ -162,8 +152,8 @@ export class KeyCoordinator {
     if (result.verdict.state === 'lost') return lost(judgedBy, result, told)
     return {
       type: 'deleted',
-      version: write.version.dot,
-      context: answerContext(context, write.version, result),
+      version: deletion.version.dot,
+      context: answerContext(context, deletion.version, result),
       ...told,
     }
   }
@@ -233,7 +223,7 @@ export class KeyCoordinator {
   async #stored(started: Started, options: PutOptions, attempt: Attempt, context: CausalContext): Promise<PutOutcome> {
     const { explanation } = started
     const { version } = attempt
-    const { result, judgedBy: plan, heldLive } = await this.#round(started, attempt)
+    const { result, judgedBy: plan, heldLive } = await write(this.#parts, this.#reach, started, attempt)
     const receipt = writeReceipt(plan, result)
     const told = explanation ? { receipt, explain: explanation.entries } : { receipt }
     // Of a retry the first attempt is somewhere, whoever refuses it now.
@@ -275,80 +265,6 @@ export class KeyCoordinator {
       representation: versions,
     }
   }
-
-  async #round(started: Started, attempt: Attempt): Promise<Round> {
-    const { explanation } = started
-    let { plan } = started
-    const { underWay, hedgeMs, clock, onEverywhere } = this.#parts
-    const write = {
-      name: plan.name,
-      view: attempt.view,
-      intent: attempt.intent,
-      durable: plan.settings.durability === 'durable',
-    }
-    const reached = this.#reach.enough(plan, plan.w)
-    if (reached) await reached
-    // Too few in reach even now: better said at once, with nothing sent, than left half done.
-    const hopeless = reached !== undefined && !this.#reach.isEnough(plan, plan.w)
-    let heldLive: boolean | null = null
-    for (let round = 1; ; round++) {
-      const { homes, fallbacks, w: required, sloppy, deadlineAt } = plan
-      const terms = { homes, fallbacks, required, sloppy, deadlineAt, hedgeMs, nothingToSend: hopeless }
-      const digest = this.#parts.directory()?.membersDigest
-      let answeredAt: number | null = null
-      const goesOn = underWay()
-      const settled = (everywhere: boolean): void => {
-        goesOn()
-        if (everywhere) onEverywhere(answeredAt === null ? 0 : clock.monotonic() - answeredAt)
-      }
-      const result = await writeRound(this.#parts, write, terms, explanation, settled)
-      answeredAt = clock.monotonic()
-      heldLive = heldLiveIn(result.written, heldLive)
-      // A storage was replaced meanwhile: what its predecessor acknowledged is gone with it. Or the bucket has other settings than this
-      // node knew: W may be another. Every replica is asked again; those that hold the write say so at no cost.
-      const again = planAgain(plan, this.#parts.directory())
-      const isCurrent = digest === this.#parts.directory()?.membersDigest && again === plan
-      const judgedBy = plan
-      plan = again
-      if (round < ROUNDS_MAX && isBrokenOff(result) && (await this.#isBack(plan))) continue
-      if (round === 1 && (isCurrent || result.verdict.state === 'lost')) {
-        const { verdict } = result
-        if (attempt.intent === 'client' && verdict.state === 'lost' && verdict.outcome === 'not-applied')
-          this.#parts.mint.burn(plan.name.partition, attempt.version.dot)
-        return { result, judgedBy, heldLive }
-      }
-      if (isCurrent && result.verdict.state === 'met') return { result, judgedBy, heldLive }
-      if (result.verdict.state === 'lost' || round === ROUNDS_MAX)
-        return { result: { ...result, verdict: unknown(result.verdict) }, judgedBy, heldLive }
-    }
-  }
-
-  /** Links that broke are often back in a moment: whether enough are, in time. All may break at once, after a pause of this process. */
-  async #isBack(plan: Plan): Promise<boolean> {
-    const back = this.#reach.enough(plan, plan.w)
-    if (back) await back
-    return this.#reach.isEnough(plan, plan.w) && this.#parts.clock.monotonic() < plan.deadlineAt
-  }
-}
-
-interface Round {
-  readonly result: WriteRoundResult
-  /** The plan that the verdict is of. */
-  readonly judgedBy: Plan
-  /** Whether a home held something live that this write found there; null: the answers that would say so were lost with their links. */
-  readonly heldLive: boolean | null
-}
-
-/** Who hears of a write for the first time knows what else there was; who is asked once more has nothing to say. */
-function heldLiveIn(written: readonly Written[], before: boolean | null): boolean | null {
-  if (before === true || written.some((answer) => answer.heldLive)) return true
-  return written.some((answer) => answer.stored) ? false : before
-}
-
-/** Nobody said no; links broke under it, or it was too late. */
-function isBrokenOff({ verdict, tally }: WriteRoundResult): boolean {
-  if (verdict.state !== 'lost' || verdict.outcome !== 'unknown' || verdict.reasons.length > 0) return false
-  return tally.replicas.some(({ state }) => state === 'failed')
 }
 
 function isRefused(written: readonly Written[], { dot }: Version): boolean {
@@ -356,13 +272,8 @@ function isRefused(written: readonly Written[], { dot }: Version): boolean {
   return false
 }
 
-// The last instant that a date can name.
-const DEADLINE_MAX_MS = 8_640_000_000_000_000
-
-// Each further round needs one more storage to be replaced right during the one before.
+// Each further round needs one more change of settings right during the one before.
 const ROUNDS_MAX = 3
 
-/** Lost after a round that was met: whatever the last replies said, the write is somewhere. */
-function unknown({ counts }: WriteRoundResult['verdict']): WriteRoundResult['verdict'] {
-  return { state: 'lost', counts, outcome: 'unknown', reason: null, reasons: [] }
-}
+// The last instant that a date can name.
+const DEADLINE_MAX_MS = 8_640_000_000_000_000
