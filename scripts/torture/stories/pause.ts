@@ -10,13 +10,11 @@ import { converge } from '../convergence.ts'
 import { checkEverything } from '../final-check.ts'
 import type { NodeProcess } from '../node-process.ts'
 import { type StoryOptions, Verdict } from '../verdict.ts'
-import { until } from '../waiting.ts'
 import { Workload } from '../workload.ts'
 
 const PAUSED_MAX = 2
 const PAUSE_MS = [1000, 30_000] as const
 const SHORT_PAUSE_MS = [800, 3500] as const
-const HEARS_WITHIN_MS = 30_000
 const BETWEEN_MS = [200, 2000] as const
 /** Most clients turn to another node; some wait for the answer of the one that awakes. */
 const PATIENCE_MS = [4000, 35_000] as const
@@ -33,9 +31,6 @@ export async function pause({ seconds, cycles, short, random, say }: StoryOption
   const patience = random.fork('patience')
   client.patienceMs = () => PATIENCE_MS[!short && patience.next() < PATIENT ? 1 : 0]
   client.avoids = (node) => node.isPaused && patience.next() > UNLUCKY
-  // Who awakes finds that the others have hung up: it reaches W nodes once it hears one of them again.
-  const waking = new Set<NodeProcess>()
-  client.reachOf = (node) => (node.isWell && !waking.has(node) ? node.era : null)
   const workload = new Workload(client, { clients: short ? 1 : 2, paceMs: short ? 10 : 5 })
   workload.begin()
   const pauses = random.fork('pauses')
@@ -44,12 +39,8 @@ export async function pause({ seconds, cycles, short, random, say }: StoryOption
   for (let count = 0; cycles > 0 ? count < cycles : performance.now() < endsAt; count++) {
     await delay(between(pauses, BETWEEN_MS))
     if (paused.size >= PAUSED_MAX) await Promise.race(paused)
-    const node = pauses.pick(cluster.nodes.filter((each) => !waking.has(each)))
-    waking.add(node)
+    const node = pauses.pick(cluster.nodes.filter(({ isPaused }) => !isPaused))
     const pausing = pauseOf(node, logUniform(pauses, short ? SHORT_PAUSE_MS : PAUSE_MS), verdict)
-      .then(() => until(`${node.name} hears another node again`, () => hearsAnother(cluster, node), HEARS_WITHIN_MS))
-      .then(() => void waking.delete(node))
-      .catch((error: unknown) => verdict.violate(String(error)))
     paused.add(pausing)
     void pausing.then(() => paused.delete(pausing))
     if (count % 10 === 9) say(`${count + 1} pauses`)
@@ -61,19 +52,6 @@ export async function pause({ seconds, cycles, short, random, say }: StoryOption
   await checkEverything(client)
   for (const node of cluster.nodes) verdict.hold(node.running, `${node.name} ended; its log ends:\n${node.logTail()}`)
   return verdict
-}
-
-/** By a heartbeat that came after it awoke, not by one from before. */
-async function hearsAnother(cluster: Cluster, node: NodeProcess): Promise<boolean> {
-  const { members } = await cluster.json<{ readonly members: readonly Heard[] }>(node, '/v1/cluster')
-  return members.some(
-    ({ status, lastHeartbeatMs }) => status === 'alive' && lastHeartbeatMs !== null && lastHeartbeatMs < node.eraMs,
-  )
-}
-
-interface Heard {
-  readonly status: string
-  readonly lastHeartbeatMs: number | null
 }
 
 async function pauseOf(node: NodeProcess, ms: number, verdict: Verdict): Promise<void> {

@@ -72,6 +72,21 @@ test('G15: live again after a strict read called it expired, however little time
   expect(scene.guarantees).toEqual(['G15'])
 })
 
+// Found by seed 70103: two clocks of three were two seconds ahead, and one of their processes ended.
+test('a time that only wrong clocks have told goes with their processes', async () => {
+  for (const trusted of [true, false]) {
+    for (const ended of [true, false]) {
+      const { scene, told, read } = await lifetime()
+      scene.world.clocksTrusted = trusted
+      read(1050, [])
+      const [host] = scene.homes
+      if (ended) host?.departed.push({ storage: scene.rooms(host.name).storage, at: 1055, harms: 0 })
+      read(1060, [told])
+      expect(scene.guarantees).toEqual(ended && !trusted ? [] : ['G15'])
+    }
+  }
+})
+
 test('a read that began before the other ended may show it still', async () => {
   const { scene, told, read } = await lifetime()
   read(1050, [])
