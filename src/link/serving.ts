@@ -5,18 +5,19 @@ import { QuorateError } from '../errors.ts'
 import type { Reply, ReplyFrame, RequestFrame } from '../protocol/messages.ts'
 import type { RequestHandler } from './peers.ts'
 import { Once } from './once.ts'
-import type { LinkEnvironment } from './settings.ts'
+import { type LinkEnvironment, overtakenMax } from './settings.ts'
 
 export class Serving {
   readonly #environment: LinkEnvironment
   readonly #say: (frame: ReplyFrame) => boolean
   readonly #settledLate: () => void
-  readonly #once = new Once()
+  readonly #once: Once
   #count = 0
 
   /** `say` is false when the reply is too large, and throws `protocol` where the peer could not read it; `settledLate` runs when one that was waited for is no longer under way. */
   constructor(environment: LinkEnvironment, say: (frame: ReplyFrame) => boolean, settledLate: () => void) {
     this.#environment = environment
+    this.#once = new Once(overtakenMax(environment.settings))
     this.#say = say
     this.#settledLate = settledLate
   }
@@ -26,7 +27,7 @@ export class Serving {
     return this.#count
   }
 
-  /** `time`: this node's hybrid time now. */
+  /** `time`: this node's hybrid time now. Throws `protocol` where nobody can tell any more whether the request came before. */
   serve(frame: RequestFrame, from: Parameters<RequestHandler>[0], time: number): void {
     if (!this.#once.isNew(frame.id)) return
     const { hooks } = this.#environment

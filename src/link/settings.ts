@@ -69,6 +69,21 @@ export function frameBounds(siblingBytesMax: number): Pick<LinkSettings, 'frameB
 /** Names, contexts and metadata of the siblings. */
 const MARGIN_BYTES = 4 * 1024 * 1024
 
+/** Frames below both this and `partBytes` always leave whole and in order: from this size on a value stays where it is. */
+const LARGE_BYTES_MIN = 64 * 1024
+
+/** Of ids that are lost with their frames: on a bad network on purpose. */
+const LOST_MAX = 1024
+
+/**
+ * So many requests of a peer may be missing while later ones are here: only a large frame is ever overtaken, and at any time those that
+ * wait have room in the peer's queue together.
+ */
+export function overtakenMax({ frameBytesMax, pendingBytesMax, partBytes }: LinkSettings): number {
+  const bytesMax = Math.max(frameBytesMax, pendingBytesMax)
+  return LOST_MAX + Math.ceil(bytesMax / Math.min(partBytes, LARGE_BYTES_MIN))
+}
+
 /** What this node says of itself; link adds the type, the nonce and whom it speaks to. */
 export type LocalHello = Omit<HelloFrame, 'type' | 'nonce' | 'to'>
 

@@ -172,4 +172,23 @@ describe('a stranger', () => {
     expect(await world.time.settle(outcome)).toMatchObject({ code: 'protocol' })
     expect(await world.time.runUntilCondition(peer.closed, 500)).toBe(true)
   })
+
+  test('whose request comes after so many others that it may be a repetition is told so, and not left waiting', async () => {
+    const world = new World()
+    const served: string[] = []
+    await alone(world, {
+      handler: (_from, request) => {
+        served.push(request.type === 'write' ? request.key : '')
+        return stored()
+      },
+    })
+    const peer = await stranger(world, 'a')
+    peer.say(hello(), { type: 'proof', proof: new Uint8Array(0) })
+    const ask = (id: number): void =>
+      peer.say({ type: 'request', id, budgetMs: 1000, time: 1, trace: null, request: write({ key: `${id}` }) })
+    for (const id of [2, 100_000, 100_000, 3, 99_999]) ask(id)
+    expect(await world.time.runUntilCondition(peer.closed, 500)).toBe(true)
+    expect(served).toEqual(['2', '100000'])
+    expect(peer.heard.at(-1)).toMatchObject({ type: 'goodbye', reason: 'protocol' })
+  })
 })

@@ -83,6 +83,30 @@ describe('requests in flight', () => {
     expect(outcomes.get(patient)?.outcome).toBe('answered')
   })
 
+  test.each([10, 100, 1000])('ids have no gaps, though %i requests wait for long', (hanging) => {
+    const { inFlight, outcomes, ask } = table()
+    const patient = Array.from({ length: hanging }, () => ask(60_000))
+    for (let i = 0; i < 5000; i++) {
+      const [one, two] = [ask(10), ask(10)]
+      expect([one, two]).toEqual([hanging + 2 * i + 1, hanging + 2 * i + 2])
+      for (const id of [one, two]) inFlight.settle(replyTo(id), 's')
+    }
+    expect(inFlight.count).toBe(hanging)
+    for (const id of patient) {
+      expect(outcomes.has(id)).toBe(false)
+      inFlight.settle(replyTo(id), 's')
+      expect(outcomes.get(id)?.outcome).toBe('answered')
+    }
+    expect(inFlight.count).toBe(0)
+  })
+
+  test('an id under which nothing was sent is given again', () => {
+    const { inFlight, ask } = table()
+    const first = inFlight.nextId()
+    expect(inFlight.nextId()).toBe(first)
+    expect([ask(10), ask(10)]).toEqual([first, first + 1])
+  })
+
   test('a reply of another type fails the request and is told', () => {
     const { inFlight, outcomes, ask } = table()
     const id = ask(10)

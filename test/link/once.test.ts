@@ -10,23 +10,33 @@ test('any order, any repetitions, ids that were never given: each is new once', 
     .chain((given) => fc.shuffledSubarray([...given, ...given, ...given], { minLength: 3 * given.length }))
   fc.assert(
     fc.property(ids, (came) => {
-      const once = new Once()
+      const once = new Once(1024)
       expect(came.filter((id) => once.isNew(id)).sort()).toEqual([...new Set(came)].sort())
     }),
   )
 })
 
-test('what is overtaken by very many is taken for a repetition; what comes in order never is', () => {
-  const once = new Once()
+test('what is overtaken by more than the bound is never taken for a repetition in silence', () => {
+  const once = new Once(1000)
   for (let id = 2; id < 5000; id++) expect(once.isNew(id)).toBe(true)
   expect(once.isNew(1)).toBe(true)
-  for (let id = 6000; id < 12_000; id += 2) expect(once.isNew(id)).toBe(true)
-  expect(once.isNew(5500)).toBe(false)
-  expect(once.isNew(11_001)).toBe(true)
+  for (let id = 5001; id <= 6999; id += 2) expect(once.isNew(id)).toBe(true)
+  expect(once.isNew(5000)).toBe(true)
+  for (let id = 7001; id <= 9001; id += 2) expect(once.isNew(id)).toBe(true)
+  expect(() => once.isNew(7000)).toThrow('too many')
+  for (const id of [7002, 9000]) expect([once.isNew(id), once.isNew(id)]).toEqual([true, false])
+  expect(once.isNew(8999)).toBe(false)
+})
+
+test('what lies before a leap is not taken for a repetition in silence either', () => {
+  const once = new Once(1000)
+  for (const id of [1, 2, 5000]) expect(once.isNew(id)).toBe(true)
+  expect(() => once.isNew(3)).toThrow('too many')
+  expect(once.isNew(4000)).toBe(true)
 })
 
 test('ids begin again', () => {
-  const once = new Once()
+  const once = new Once(1024)
   expect(once.isNew(2 ** 32 - 1)).toBe(true)
   expect(once.isNew(1)).toBe(true)
   expect(once.isNew(2)).toBe(true)
@@ -35,7 +45,7 @@ test('ids begin again', () => {
 })
 
 test('a stranger who leaps costs nothing', () => {
-  const once = new Once()
+  const once = new Once(1024)
   const before = process.cpuUsage().user
   for (let i = 0; i < 1000; i++) once.isNew(1 + i * 4_000_000)
   expect(process.cpuUsage().user - before).toBeLessThan(2_000_000)
