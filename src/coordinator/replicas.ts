@@ -74,18 +74,27 @@ export class Replicas {
     done: (answer: WriteAnswer) => void,
   ): void {
     this.#attempt(member, write.name.bucket, deadlineAt, done, (basis, budgetMs, take) => {
-      if (member === this.#directory().self) this.#writeHere(write, hintFor, basis, take)
+      if (member === this.#directory().self) this.#writeHere(write, hintFor, basis, budgetMs, take)
       else this.#writeThere(member, write, hintFor, basis, budgetMs, take)
     })
   }
 
-  #writeHere(write: OutgoingWrite, hintFor: string | null, basis: Basis, take: (answer: WriteAnswer) => void): void {
+  #writeHere(
+    write: OutgoingWrite,
+    hintFor: string | null,
+    basis: Basis,
+    leftMs: number,
+    take: (answer: WriteAnswer) => void,
+  ): void {
     const { name, view, intent, durable } = write
+    // A client's is waited for to the end, however late: nobody keeps a hint for the node that he is on.
+    const budgetMs = intent === 'client' ? Infinity : leftMs
     if (hintFor !== null) {
-      void this.#service.hint(name, view, basis, hintFor, { intent, durable }).then(take, failWith(take))
+      void this.#service.hint(name, view, basis, hintFor, { intent, durable, budgetMs }).then(take, failWith(take))
       return
     }
-    const result = orLoss(() => this.#service.write(this.#directory().self, name, view, basis, { intent, durable }))
+    const { self } = this.#directory()
+    const result = orLoss(() => this.#service.write(self, name, view, basis, { intent, durable, budgetMs }))
     if (result instanceof Promise) void result.then(take, failWith(take))
     else take(result)
   }
@@ -133,12 +142,12 @@ export class Replicas {
   /** What the replica knows of the key. `done` runs once, at once where nothing is waited for. */
   read(member: string, question: ReadQuestion, deadlineAt: number, done: (answer: ReadAnswer) => void): void {
     this.#attempt(member, question.name.bucket, deadlineAt, done, (basis, budgetMs, take) => {
-      if (member === this.#directory().self) this.#readHere(question, basis, take)
+      if (member === this.#directory().self) this.#readHere(question, basis, budgetMs, take)
       else this.#readThere(member, question, basis, budgetMs, take)
     })
   }
 
-  #readHere(question: ReadQuestion, basis: Basis, take: (answer: ReadAnswer) => void): void {
+  #readHere(question: ReadQuestion, basis: Basis, budgetMs: number, take: (answer: ReadAnswer) => void): void {
     const { name, fallback, mustInclude } = question
     const time = this.#hybridNow()
     const tell = (look: LookResult): void => {
@@ -147,8 +156,8 @@ export class Replicas {
       take({ type: 'answered', view, same: false, missing, filling, time })
     }
     const look = fallback
-      ? this.#service.lookAtHints(name, basis, mustInclude)
-      : this.#service.look(name, basis, mustInclude)
+      ? this.#service.lookAtHints(name, basis, mustInclude, budgetMs)
+      : this.#service.look(name, basis, mustInclude, budgetMs)
     if (look instanceof Promise) void look.then(tell, failWith(take))
     else tell(look)
   }

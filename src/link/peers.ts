@@ -49,7 +49,10 @@ export interface Peers {
   onChange(listener: (member: string, reachable: boolean) => void): () => void
 }
 
-/** How a node answers its peers; one function for all requests, set by node/. `from` is proven by the handshake. */
+/**
+ * How a node answers its peers; one function for all requests, set by node/. `from` is proven by the handshake. It settles within the
+ * budget or soon after it, if need be by rejecting with `timeout`: until then it takes one of the link's places.
+ */
 export type RequestHandler = (
   from: { readonly name: string; readonly storage: string },
   request: Request,

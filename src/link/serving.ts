@@ -69,6 +69,8 @@ export class Serving {
   #failed({ request }: RequestFrame, peer: string, error: unknown): void {
     const { counters, logger } = this.#environment
     this.#count--
+    // Its time was over before its answer was there: the peer has given up.
+    if (error instanceof QuorateError && error.code === 'timeout') return
     counters.handlerErrors++
     logger.error({ peer, request: request.type, error }, 'request handler failed')
   }

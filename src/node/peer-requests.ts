@@ -26,14 +26,12 @@ import type { ExchangeService } from '../repair/exchange-service.ts'
 import type { ListQuestion } from '../replica/list.ts'
 import type { WriteResult } from '../replica/replica.ts'
 import type { LookResult, ReplicaService } from '../replica/replica-service.ts'
-import type { Storage } from '../storage/storage.ts'
 
 export interface PeerRequestParts {
   readonly service: ReplicaService
   readonly exchange: ExchangeService
   readonly membership: Membership
   readonly buckets: BucketRegistry
-  readonly storage: Storage
   readonly list: (question: ListQuestion) => ListReply
   readonly handoffBytes: (pendingBytes: number) => number
   readonly serving: () => boolean
@@ -46,22 +44,24 @@ export class PeerRequests {
     this.#parts = parts
   }
 
-  readonly handle: RequestHandler = (from, request) => {
+  /** Rejects with `timeout` when the disk takes longer than the budget. */
+  readonly handle: RequestHandler = (from, request, { budgetMs }) => {
     // Most answers need no waiting, and then no promise.
     try {
-      if (request.type === 'read') return this.#read(request)
-      if (request.type === 'write') return this.#write(from.name, request)
+      if (request.type === 'read') return this.#read(request, budgetMs)
+      if (request.type === 'write') return this.#write(from.name, request, budgetMs)
     } catch (error) {
       return refusalFor(error)
     }
-    return this.#answer(from, request).catch(refusalFor)
+    return this.#answer(from, request, budgetMs).catch(refusalFor)
   }
 
   async #answer(
     from: { readonly name: string; readonly storage: string },
     request: Exclude<Request, ReadRequest | WriteRequest>,
+    budgetMs: number,
   ): Promise<Reply> {
-    const { exchange, membership, buckets, list, handoffBytes, serving, storage } = this.#parts
+    const { service, exchange, membership, buckets, list, handoffBytes, serving } = this.#parts
     switch (request.type) {
       case 'members': {
         const known = membership.table?.member(from.name)
@@ -75,15 +75,12 @@ export class PeerRequests {
     }
     if (!serving()) return refusal('not-serving')
     switch (request.type) {
-      case 'list': {
-        const reply = list(request)
-        await storage.synced(storage.lastLsn)
-        return reply
-      }
+      case 'list':
+        return service.synced(list(request), budgetMs)
       case 'compare':
-        return exchange.compare(from, request)
+        return exchange.compare(from, request, budgetMs)
       case 'exchange':
-        return exchange.exchange(from, request)
+        return exchange.exchange(from, request, budgetMs)
       case 'tree':
         return exchange.tree(from, request)
       case 'handoff':
@@ -91,18 +88,18 @@ export class PeerRequests {
     }
   }
 
-  #write(from: string, request: WriteRequest): WriteReply | Refusal | Promise<WriteReply | Refusal> {
+  #write(from: string, request: WriteRequest, budgetMs: number): WriteReply | Refusal | Promise<WriteReply | Refusal> {
     const view = decodeView(request.view)
     // What fails from here on fails after it was merged: a refusal would say that nothing of it is here. The link then answers nothing.
-    if (request.hintFor !== null) return this.#hold(request, view, request.hintFor)
+    if (request.hintFor !== null) return this.#hold(request, view, request.hintFor, budgetMs)
     const { intent, durable } = request
-    const result = this.#parts.service.write(from, request, view, request, { intent, durable })
+    const result = this.#parts.service.write(from, request, view, request, { intent, durable, budgetMs })
     return result instanceof Promise ? result.then((done) => this.#written(done)) : this.#written(result)
   }
 
-  async #hold(request: WriteRequest, view: View, target: string): Promise<WriteReply | Refusal> {
+  async #hold(request: WriteRequest, view: View, target: string, budgetMs: number): Promise<WriteReply | Refusal> {
     const { intent, durable } = request
-    const held = await this.#parts.service.hint(request, view, request, target, { intent, durable })
+    const held = await this.#parts.service.hint(request, view, request, target, { intent, durable, budgetMs })
     if (held.type === 'refused') return this.#refuse(held.reason)
     return {
       type: 'write',
@@ -130,12 +127,12 @@ export class PeerRequests {
     }
   }
 
-  #read(request: ReadRequest): ReadReply | Refusal | Promise<ReadReply | Refusal> {
+  #read(request: ReadRequest, budgetMs: number): ReadReply | Refusal | Promise<ReadReply | Refusal> {
     const { service } = this.#parts
     const mustInclude = request.mustInclude === null ? null : decodeDotSet(request.mustInclude)
     const look = request.fallback
-      ? service.lookAtHints(request, request, mustInclude)
-      : service.look(request, request, mustInclude)
+      ? service.lookAtHints(request, request, mustInclude, budgetMs)
+      : service.look(request, request, mustInclude, budgetMs)
     if (!(look instanceof Promise)) return this.#tell(request, look)
     return look.then((seen) => this.#tell(request, seen)).catch(refusalFor)
   }
@@ -160,10 +157,10 @@ export class PeerRequests {
   }
 }
 
-/** Throws what is no operating failure; what a peer garbled is its breach of the protocol. */
+/** Throws what is no operating failure, and what is too late to be told; what a peer garbled is its breach of the protocol. */
 function refusalFor(error: unknown): Refusal {
   if (error instanceof MalformedBytes) throw new QuorateError('protocol', error.message, { cause: error })
-  if (error instanceof QuorateError) return refusal('not-serving')
+  if (error instanceof QuorateError && error.code !== 'timeout') return refusal('not-serving')
   throw error
 }
 

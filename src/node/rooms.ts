@@ -233,7 +233,6 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
     exchange,
     membership,
     buckets,
-    storage,
     list: (question) => listKeys(listing, question),
     // A full node takes deletions; who brings more is to find out with little.
     handoffBytes: (pendingBytes) =>
@@ -313,9 +312,7 @@ export async function openRooms(options: NodeOptions, life: Lifecycle): Promise<
   ): Promise<ReturnType<typeof listKeys> | null> => {
     try {
       if (member === name) {
-        const reply = listKeys(listing, ask)
-        await storage.synced(storage.lastLsn)
-        return reply
+        return await service.synced(listKeys(listing, ask), deadlineAt - clock.monotonic())
       }
       const { reply, storage: theirs } = await links.request(
         member,

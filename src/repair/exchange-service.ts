@@ -48,6 +48,7 @@ export class ExchangeService {
   async compare(
     from: { readonly name: string; readonly storage: string },
     request: CompareRequest,
+    budgetMs?: number,
   ): Promise<CompareReply> {
     const { storage, replica } = this.#parts
     // "Equal" is the word of a complete home, and proof of what it has: a filling one never says it.
@@ -55,7 +56,7 @@ export class ExchangeService {
     const mine = await entriesFor(from.name, this.#directoryWith(from), this.#parts, (partition) => {
       if (replica.isFilling(partition)) filling.push(partition)
     })
-    await storage.synced(storage.lastLsn)
+    await replica.waits.synced(storage.lastLsn, null, budgetMs)
     if (request.entries === null) {
       return { type: 'compare', equal: filling.length === 0 && digestOf(mine) === request.digest, differing: null }
     }
@@ -70,6 +71,7 @@ export class ExchangeService {
   async exchange(
     from: { readonly name: string; readonly storage: string },
     request: ExchangeRequest,
+    budgetMs?: number,
   ): Promise<ExchangeReply> {
     const { storage, replica, indexes, reported } = this.#parts
     const { partition } = request
@@ -93,7 +95,7 @@ export class ExchangeService {
       : await this.#page(partition, request, (record, live, { hash }) =>
           leaves ? leaves.has(indexes.leafOf(hash)) : lacks(record, live, theirs, request.filling),
         )
-    await storage.synced(storage.lastLsn)
+    await replica.waits.synced(storage.lastLsn, null, budgetMs)
     return {
       type: 'exchange',
       epoch: request.epoch,

@@ -17,6 +17,9 @@ export interface Basis {
   readonly settingsVersion: number
 }
 
+/** `budgetMs`: how long whoever asks waits for the sync. */
+type DoorOptions = Pick<WriteOptions, 'intent' | 'durable' | 'budgetMs'>
+
 export type HintResult =
   | { readonly type: 'hinted'; readonly durable: boolean }
   | { readonly type: 'refused'; readonly reason: RefusalReason }
@@ -56,7 +59,7 @@ export class ReplicaService {
     name: KeyName,
     view: View,
     basis: Basis,
-    { intent, durable }: Pick<WriteOptions, 'intent' | 'durable'>,
+    { intent, durable, budgetMs = Infinity }: DoorOptions,
   ): WriteResult | Promise<WriteResult> {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted
@@ -66,6 +69,7 @@ export class ReplicaService {
     return this.#replica.write(name, view, {
       intent,
       durable: durable && settings.durability === 'durable',
+      budgetMs,
       conflict: settings.conflict,
       tellContext: asker === directory.self || !homes.includes(asker),
     })
@@ -77,7 +81,7 @@ export class ReplicaService {
     view: View,
     basis: Basis,
     target: string,
-    { intent, durable }: Pick<WriteOptions, 'intent' | 'durable'>,
+    { intent, durable, budgetMs }: DoorOptions,
   ): Promise<HintResult> {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted
@@ -93,31 +97,37 @@ export class ReplicaService {
     }
     const added = hints.add(target, name, conflict, view, intent === 'client' ? Infinity : this.#replica.hintBytesMax)
     if (!added.held) return { type: 'refused', reason: 'hints-full' }
-    if (durable) await this.#storage.synced(added.lsn)
-    return { type: 'hinted', durable: durable && this.#storage.durable }
+    const result: HintResult = { type: 'hinted', durable: durable && this.#storage.durable }
+    return durable ? this.#replica.waits.synced(added.lsn, result, budgetMs) : result
   }
 
   /** As a home: the record. */
-  look(name: KeyName, basis: Basis, mustInclude: DotSet | null): LookResult | Promise<LookResult> {
+  look(name: KeyName, basis: Basis, mustInclude: DotSet | null, budgetMs?: number): LookResult | Promise<LookResult> {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted
     if (!admitted.directory.ring.isHome(name.partition, admitted.directory.self))
       return { type: 'refused', reason: 'not-home' }
-    const look = this.#replica.look(name, admitted.settings.durability === 'durable')
+    const look = this.#replica.look(name, admitted.settings.durability === 'durable', budgetMs)
     // Of the same moment as the view: what comes while that is synced is not in it.
     const missing = mustInclude === null ? NOTHING_MISSING : this.#replica.missing(name, mustInclude)
     return look instanceof Promise ? look.then((seen) => looked(seen, missing)) : looked(look, missing)
   }
 
+  /** Of whatever was found here: tells it once all that it rests on is durable. */
+  synced<T>(found: T, budgetMs: number): Promise<T> {
+    return this.#replica.waits.synced(this.#storage.lastLsn, found, budgetMs)
+  }
+
   /** As a fallback: the union of the hints held for the key, or null where there is none. */
-  async lookAtHints(name: KeyName, basis: Basis, mustInclude: DotSet | null): Promise<LookResult> {
+  async lookAtHints(name: KeyName, basis: Basis, mustInclude: DotSet | null, budgetMs?: number): Promise<LookResult> {
     const admitted = this.#admit(name, basis)
     if (admitted.type === 'refused') return admitted
     const hints = this.#storage.hints.get(name)
     if (hints.length === 0) return looked(NO_HINTS, mustInclude ?? NOTHING_MISSING)
     const view = hints.reduce((union, hint) => mergeViews(union, hint.view, hint.conflict), EMPTY_VIEW)
-    if (admitted.settings.durability === 'durable') await this.#storage.synced(this.#storage.lastLsn)
-    return looked({ view, filling: false }, mustInclude?.subtract(view.seen) ?? NOTHING_MISSING)
+    const look = looked({ view, filling: false }, mustInclude?.subtract(view.seen) ?? NOTHING_MISSING)
+    if (admitted.settings.durability !== 'durable') return look
+    return this.#replica.waits.synced(this.#storage.lastLsn, look, budgetMs)
   }
 
   #admit(

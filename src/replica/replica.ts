@@ -42,6 +42,7 @@ import type { MemtableEntry } from '../storage/memtable.ts'
 import type { Lsn, Storage } from '../storage/storage.ts'
 import type { Filling } from './filling.ts'
 import type { PartitionIndexes } from './partition-index.ts'
+import { SyncWaits } from './sync-waits.ts'
 import { outgrowsFrames, reasonToRefuse, type ReplicaLimits } from './write-limits.ts'
 
 export interface KeyName {
@@ -56,6 +57,8 @@ export interface WriteOptions {
   readonly conflict: Conflict
   /** Resolve after the bytes are synced. */
   readonly durable: boolean
+  /** How long that may take; after it, rejects with `timeout`. No bound when absent. */
+  readonly budgetMs?: number
   /** Whether who asks has use for this replica's context: a home has its own. */
   readonly tellContext: boolean
 }
@@ -99,6 +102,8 @@ export class Replica {
   readonly #hybrid: HybridClock
   readonly #clock: Clock
   readonly #limits: ReplicaLimits
+  /** For the log: whoever tells what was found here waits for it. */
+  readonly waits: SyncWaits
 
   constructor(parts: {
     storage: Storage
@@ -114,6 +119,7 @@ export class Replica {
     this.#hybrid = parts.hybrid
     this.#clock = parts.clock
     this.#limits = parts.limits
+    this.waits = new SyncWaits(parts.storage, parts.clock)
   }
 
   isFilling(partition: PartitionId): boolean {
@@ -158,7 +164,7 @@ export class Replica {
       refused: merged.refused,
       filling,
     }
-    return options.durable && !this.#storage.isSynced(lsn) ? this.#storage.synced(lsn).then(() => result) : result
+    return options.durable && !this.#storage.isSynced(lsn) ? this.waits.synced(lsn, result, options.budgetMs) : result
   }
 
   /** How far a hint may grow by merging: it travels whole. */
@@ -175,15 +181,15 @@ export class Replica {
     return reasonToRefuse(this.#limits, this.#storage.isFull, { before, merged, view }, now)
   }
 
-  /** What this replica knows of a key, once that is synced (a crash must not take back what was told). */
-  look(name: KeyName, durable: boolean): Look | Promise<Look> {
+  /** What this replica knows of a key, once that is synced (a crash must not take back what was told) within the budget. */
+  look(name: KeyName, durable: boolean, budgetMs?: number): Look | Promise<Look> {
     // A copy: values travel on while others are written.
     const entry = this.#storage.memtable.get(name.partition, name.bucket, name.key)
     const filling = this.isFilling(name.partition)
     if (!entry) return { view: null, filling }
     // The view is taken first and told later: it can only have become older.
     const look = { view: viewOf(decodeRecord(entry.bytes), this.#storage.clockOf(name.partition)), filling }
-    return durable && entry.lsn > this.#storage.syncedLsn ? this.#storage.synced(entry.lsn).then(() => look) : look
+    return durable && entry.lsn > this.#storage.syncedLsn ? this.waits.synced(entry.lsn, look, budgetMs) : look
   }
 
   /** The part of `context` that this replica does not know for the key: neither held, nor superseded, nor collected. */

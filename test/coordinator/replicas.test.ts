@@ -2,12 +2,13 @@
 
 import { expect, test } from 'vitest'
 import { ByteWriter } from '../../src/core/bytes.ts'
-import { UNSETTLED } from '../../src/core/membership/directory.ts'
+import { type Directory, UNSETTLED } from '../../src/core/membership/directory.ts'
 import { DEFAULT_BUCKET } from '../../src/core/membership/bucket-settings.ts'
 import type { WriteAnswer } from '../../src/coordinator/replica-answers.ts'
 import { Replicas } from '../../src/coordinator/replicas.ts'
 import { encodeDotSet } from '../../src/core/causality/dot-set-bytes.ts'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
+import { QuorateError } from '../../src/errors.ts'
 import type { Peers } from '../../src/link/peers.ts'
 import type { ReadReply, Refusal, Request, WriteReply } from '../../src/protocol/messages.ts'
 import { ReplicaService } from '../../src/replica/replica-service.ts'
@@ -35,6 +36,16 @@ async function replicasWith(
   const [home] = await memoryHomes(['x', 'y', 'z'], { bucket: DEFAULT_BUCKET, version: settingsVersion })
   const { directory, replica, storage } = home!
   const asked: Request[] = []
+  const service = new ReplicaService({ directory: () => directory, replica, storage, serving: () => true })
+  return { replicas: replicasOver(directory, service, reply, asked), asked }
+}
+
+function replicasOver(
+  directory: Directory,
+  service: ReplicaService,
+  reply: WriteReply | ReadReply | Refusal,
+  asked: Request[] = [],
+): Replicas {
   const peers: Peers = {
     request: () => Promise.reject(new Error('the callback form is used')),
     ask: (member, request, _options, done) => {
@@ -45,15 +56,14 @@ async function replicasWith(
     lastHeardAt: () => 0,
     onChange: () => () => {},
   }
-  const replicas = new Replicas({
+  return new Replicas({
     directory: () => directory,
     peers,
-    service: new ReplicaService({ directory: () => directory, replica, storage, serving: () => true }),
+    service,
     corrections: { exchange: () => Promise.resolve() },
     monotonic: () => 0,
     hybridNow: () => 9,
   })
-  return { replicas, asked }
 }
 
 async function written(reply: WriteReply | Refusal, settingsVersion?: number): Promise<WriteAnswer> {
@@ -100,4 +110,28 @@ test("the time that a home knows is its own word, not the question's", async () 
   const question = { name: keyIn(home!.directory, 1), fallback: false, expect: null, mustInclude: null }
   const answer = await new Promise((resolve) => replicas.read('y', question, 1000, resolve))
   expect(answer).toMatchObject({ type: 'answered', time: 5 })
+})
+
+test('a read or a repair here that waits for the disk ends with its time; a write of a client waits on', async () => {
+  const [home] = await memoryHomes(['x', 'y', 'z'])
+  const budgets: (number | undefined)[] = []
+  const late = (budgetMs?: number): Promise<never> => {
+    budgets.push(budgetMs)
+    return Promise.reject(new QuorateError('timeout', 'no room'))
+  }
+  const service: Partial<ReplicaService> = {
+    look: (_name, _basis, _mustInclude, budgetMs) => late(budgetMs),
+    lookAtHints: (_name, _basis, _mustInclude, budgetMs) => late(budgetMs),
+    write: (_asker, _name, _view, _basis, { budgetMs }) => late(budgetMs),
+  }
+  const replicas = replicasOver(home!.directory, service as ReplicaService, WRITTEN)
+  const name = keyIn(home!.directory, 1)
+  for (const fallback of [false, true]) {
+    const question = { name, fallback, expect: null, mustInclude: null }
+    const answer = await new Promise((resolve) => replicas.read('x', question, 1000, resolve))
+    expect(answer).toEqual({ type: 'failed' })
+  }
+  for (const intent of ['repair', 'client'] as const)
+    await new Promise((resolve) => replicas.write('x', { name, view, intent, durable: true }, null, 1000, resolve))
+  expect(budgets).toEqual([1000, 1000, 1000, Infinity])
 })

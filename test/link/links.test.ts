@@ -170,6 +170,18 @@ describe('a pair of nodes', () => {
     expect(await Promise.all(outcomes)).toEqual(['timeout', 'overloaded', 'timeout', 'overloaded'])
   })
 
+  test('a handler whose time is over gives its place up, without an answer and without an error', async () => {
+    const world = new World()
+    const lines: Line[] = []
+    const late = (): Promise<never> => Promise.reject(new QuorateError('timeout', 'too late'))
+    const [a, b] = await world.pair({}, { handler: late, logger: remember(lines) })
+    const asked = codeOf(a.links.request('b', write(), { budgetMs: 100 }))
+    expect(await world.time.settle(asked)).toBe('timeout')
+    expect(b.links.status()[0]?.inbound).toBe(0)
+    expect(b.links.counters.handlerErrors).toBe(0)
+    expect(lines.filter(({ level }) => level === 'error')).toEqual([])
+  })
+
   test('settles a request when its signal aborts', async () => {
     const world = new World()
     const [a] = await world.pair({}, { handler: () => new Promise(() => {}) })
