@@ -75,7 +75,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'replica/replica.ts',
-        'return options.durable && !this.#storage.isSynced(lsn) ? this.#storage.synced(lsn).then(() => result) : result',
+        'return options.durable && !this.#storage.isSynced(lsn) ? this.waits.synced(lsn, result, options.budgetMs) : result',
         'return result',
       ),
     ],
