@@ -9,14 +9,25 @@ import { EntryReader, type EntryTarget } from './entry-reader.ts'
 import { type FileHeader, HEADER_BYTES } from './file-header.ts'
 import { type Frame, FrameReader, type Gap } from './frame-reader.ts'
 
-export interface SegmentEnd {
-  /** Where the end that holds no intact batch begins, or −1. */
-  readonly gap: number
-  /** The disk gave all of it. */
-  readonly readable: boolean
-  readonly frames: number
-  /** Some batch is in it that its header does not count as an earlier one, which it repeats. */
-  readonly begun: boolean
+/** Whether a segment holds nothing but its header and perhaps a batch from before it. False where the disk does not give all of it. */
+export async function isUnbegun(
+  disk: Disk,
+  saltCrc: number,
+  name: string,
+  header: FileHeader | null,
+): Promise<boolean> {
+  const file = await disk.open(name, 'existing')
+  const reader = new FrameReader(file, 'batch', saltCrc)
+  let begun = false
+  const take = ({ sequence }: Frame): void => {
+    begun ||= header === null || sequence >= header.batch
+  }
+  try {
+    await reader.read(HEADER_BYTES, take, () => {})
+  } finally {
+    await file.close()
+  }
+  return !begun && reader.unreadable.length === 0
 }
 
 /** Bytes of a file. */
@@ -75,13 +86,15 @@ export class LogReader {
     return this.#last
   }
 
-  /** Applies what is intact in the next segment. `header`: null when it is damaged. */
-  async read(name: string, header: FileHeader | null): Promise<SegmentEnd> {
+  /**
+   * Applies what is intact in the next segment; resolves with where the end that holds no intact batch begins, or −1. `header`: null when
+   * it is damaged.
+   */
+  async read(name: string, header: FileHeader | null): Promise<number> {
     const file = await this.#disk.open(name, 'existing')
     const reader = new FrameReader(file, 'batch', this.#saltCrc)
     let gap = -1
-    let frames = 0
-    let begun = false
+    let isFirst = true
     let reached = header === null
     let disordered = false
     // The header says with which batch the segment begins; only a repetition of an earlier one may stand before that.
@@ -96,8 +109,8 @@ export class LogReader {
       this.#wasClosed = false
     }
     const take = (frame: Frame): void => {
-      const first = frames++ === 0
-      begun ||= header === null || frame.sequence >= header.batch
+      const first = isFirst
+      isFirst = false
       if (!first || header === null || frame.sequence >= header.batch) reach()
       if (frame.sequence < this.#expected) {
         const repeated = first && (header === null || frame.sequence < header.batch)
@@ -118,7 +131,7 @@ export class LogReader {
       await file.close()
     }
     for (const part of reader.unreadable) this.#damage(name, part.offset, part.bytes, `unreadable: ${part.why}`)
-    return { gap, readable: reader.unreadable.length === 0, frames, begun }
+    return gap
   }
 
   #skipTo(at: Place, sequence: number): void {

@@ -21,7 +21,7 @@ import {
   takeInventory,
   type TellDamage,
 } from './inventory.ts'
-import { LogReader, type SegmentEnd } from './log-reader.ts'
+import { isUnbegun, LogReader } from './log-reader.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
 import type { LogStart } from './segments.ts'
 import type { StorageState } from './storage-state.ts'
@@ -98,7 +98,12 @@ class Recovery {
       return own.sort((a, b) => a.number - b.number)
     }
     this.#progress.bytesTotal = files.reduce((sum, { bytes }) => sum + bytes, 0)
-    const places = placesOf(files, keys)
+    const unbegun = await this.#findUnbegun(files, keys, manifest)
+    // It goes, so nothing may go for its sake: were it the first that is needed, the one that the manifest names would seem outdated.
+    const places = placesOf(
+      files.filter((file) => file !== unbegun),
+      keys,
+    )
     const loaded = await loadCheckpoints({
       disk: this.#disk,
       saltCrc: saltChecksum(keys),
@@ -110,12 +115,15 @@ class Recovery {
     })
     const { state } = loaded
     const from = loaded.isWhole ? firstNeeded(places, loaded.batch) : 0
-    const log = await this.#readLog(mine('segment', from), loaded, keys, manifest)
+    const log = await this.#readLog(mine('segment', from), unbegun, loaded, keys, manifest)
 
     const damaged = this.#damaged.length > 0
     const wasClean = log.wasClosed && !damaged && manifest?.batch === log.expected - 1
     const toSetAside = new Set(damaged ? [...this.#damaged.map(({ file }) => file), ...marked] : [])
     if (damaged) await markDamaged(this.#disk, toSetAside)
+    // Even an intact one: where its sync failed it is in the page cache only, and after the next power cut it would look damaged.
+    const removed = unbegun && (unbegun.header === null || !damaged) ? unbegun : null
+    if (removed) await this.#removeTorn(removed)
     // Left behind when a checkpoint had its name already and a crash came before this.
     const outdated = damaged ? [] : files.filter((file) => isOutdated(file, from, loaded))
     const outdatedNames = outdated.map(({ name }) => name)
@@ -140,24 +148,40 @@ class Recovery {
         lsn: damaged ? Math.max(log.lsn, loaded.reaches.lsn) + LEAP : log.lsn,
       },
       repeat: repeat && Buffer.concat(repeat),
-      files: files.filter((file) => !outdated.includes(file)),
+      files: files.filter((file) => file !== removed && !outdated.includes(file)),
     }
   }
 
+  /** The last segment, if the manifest does not name it: then nothing was written to it but its header, and a batch from before. */
+  async #findUnbegun(
+    files: readonly StoredFile[],
+    keys: StorageKeys,
+    manifest: FileHeader | null,
+  ): Promise<StoredFile | null> {
+    const own = files.filter(({ kind, header }) => kind === 'segment' && !isForeign(header, keys))
+    const last = own.sort((a, b) => a.number - b.number).at(-1)
+    if (!last || (manifest ? manifest.number >= last.number : last.bytes > HEADER_BYTES)) return null
+    // A manifest that was set back does not name what was begun all the same.
+    return (await isUnbegun(this.#disk, saltChecksum(keys), last.name, last.header)) ? last : null
+  }
+
   async #readLog(
-    segments: readonly StoredFile[],
+    files: readonly StoredFile[],
+    unbegun: StoredFile | null,
     loaded: Loaded,
     keys: StorageKeys,
     manifest: FileHeader | null,
   ): Promise<LogReader> {
     const { state, layers, batch } = loaded
+    const segments = files.filter((file) => file !== unbegun)
     // A segment may begin before the first batch that is needed; from there on it must be whole.
     const first = segments[0]?.header?.batch ?? batch
     const start = { batch: Math.min(batch, first), lsn: Math.max(...layers.map(({ by }) => by.lsn)) }
     const target = new Uncontained(state, layers)
     const log = new LogReader(this.#disk, saltChecksum(keys), start, target, this.#damage)
-    const end = await this.#readSegments(segments, log, state)
-    await this.#judgeEnd(segments, log, manifest, end, loaded.reaches)
+    const gap = await this.#readSegments(segments, log, state)
+    if (unbegun) await this.#readUnbegun(unbegun, log, state)
+    await this.#judgeEnd(segments, log, manifest, gap, loaded.reaches)
     return log
   }
 
@@ -166,20 +190,28 @@ class Recovery {
     this.#work.logger.error({ file, offset, bytes, what }, 'damage in the data directory')
   }
 
-  async #readSegments(files: readonly StoredFile[], log: LogReader, state: StorageState): Promise<SegmentEnd | null> {
-    let end: SegmentEnd | null = null
+  /** Resolves with where the last one's end without an intact batch begins, or −1. */
+  async #readSegments(files: readonly StoredFile[], log: LogReader, state: StorageState): Promise<number> {
+    let gap = -1
     for (const { name, header, bytes } of files) {
-      end = await log.read(name, header)
+      gap = await log.read(name, header)
       this.#progress.read(bytes, state)
     }
-    return end
+    return gap
   }
 
+  /** Its batch may be the only copy. */
+  async #readUnbegun({ name, header, bytes }: StoredFile, log: LogReader, state: StorageState): Promise<void> {
+    await log.read(name, header)
+    this.#progress.read(bytes, state)
+  }
+
+  /** `files`: the segments that count. */
   async #judgeEnd(
     files: readonly StoredFile[],
     log: LogReader,
     manifest: FileHeader | null,
-    end: SegmentEnd | null,
+    gap: number,
     reaches: Loaded['reaches'],
   ): Promise<void> {
     const last = files.at(-1)
@@ -191,19 +223,10 @@ class Recovery {
     if (closedAt >= log.expected) this.#endMissing(last, `batches up to ${closedAt}`)
     else if (reaches.batch > log.expected) this.#endMissing(last, `batches up to ${reaches.batch - 1}`)
     else if (reaches.lsn > log.lsn) this.#endMissing(last, `changes up to ${reaches.lsn - 1}`)
-    if (!last || !end) return
-    // Before the manifest named it nothing was written to it but its header, and a batch from before.
-    const isNamed = manifest ? manifest.number >= last.number : last.bytes > HEADER_BYTES
-    const isUnbegun = !isNamed && !end.begun && end.readable
-    if (last.header === null && !isUnbegun) this.#damage(last.name, 0, HEADER_BYTES, 'the header is damaged')
-    // Even an intact one: where its sync failed it is in the page cache only, and after the next power cut it would look damaged.
-    else if (isUnbegun && (last.header === null || this.#damaged.length === 0)) await this.#removeTorn(last)
-    else if (end.gap >= 0 && this.#damaged.every((damage) => damage.file !== last.name)) {
-      await this.#cut(last, end.gap)
-    }
-    for (const { name, header } of files.slice(0, -1)) {
+    for (const { name, header } of files) {
       if (header === null) this.#damage(name, 0, HEADER_BYTES, 'the header is damaged')
     }
+    if (last && gap >= 0 && this.#damaged.every((damage) => damage.file !== last.name)) await this.#cut(last, gap)
   }
 
   #endMissing(last: StoredFile | undefined, what: string): void {
