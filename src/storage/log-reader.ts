@@ -88,9 +88,9 @@ export class LogReader {
 
   /**
    * Applies what is intact in the next segment; resolves with where the end that holds no intact batch begins, or −1. `header`: null when
-   * it is damaged.
+   * it is damaged. `from`: the batch before which all must be there by then.
    */
-  async read(name: string, header: FileHeader | null): Promise<number> {
+  async read(name: string, header: FileHeader | null, from: number = header?.batch ?? 0): Promise<number> {
     const file = await this.#disk.open(name, 'existing')
     const reader = new FrameReader(file, 'batch', this.#saltCrc)
     let gap = -1
@@ -101,7 +101,7 @@ export class LogReader {
     const reach = (): void => {
       if (reached || header === null) return
       reached = true
-      this.#skipTo({ name, offset: HEADER_BYTES, bytes: 0 }, header.batch)
+      this.#skipTo({ name, offset: HEADER_BYTES, bytes: 0 }, from)
     }
     const skipped = (part: Gap): void => {
       gap = part.offset

@@ -200,9 +200,12 @@ class Recovery {
     return gap
   }
 
-  /** Its batch may be the only copy. */
+  /**
+   * Its batch may be the only copy. But it was written again because nobody knew whether it was durable: where it is lost in both, it is
+   * a torn tail. What came before it was synced.
+   */
   async #readUnbegun({ name, header, bytes }: StoredFile, log: LogReader, state: StorageState): Promise<void> {
-    await log.read(name, header)
+    await log.read(name, header, header ? header.batch - 1 : 0)
     this.#progress.read(bytes, state)
   }
 

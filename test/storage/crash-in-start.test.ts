@@ -40,6 +40,21 @@ const RUNS: Readonly<Record<string, () => Promise<Begun>>> = {
     expect(storage.stats.checkpoints).toBe(1)
     return { disk, contents: [contentOf(storage)] }
   },
+  'after a failed sync': async () => {
+    const disk = new CrashDisk()
+    const storage = await openStorage(disk, OPTIONS)
+    const before = contentOf(storage)
+    const file = disk.names.get(FIRST)
+    disk.fault = (operation) => {
+      if (operation !== 'sync' || !file) return
+      // What it was to write stays in the page cache, marked clean.
+      file.failSync(file.capture())
+      throw new Error('EIO')
+    }
+    await expect(write(storage, ['a'])).rejects.toThrow('can not be written')
+    disk.fault = () => {}
+    return { disk, contents: [before, contentOf(storage)] }
+  },
 }
 
 /** Null: it died before this operation of its own. */
@@ -150,6 +165,22 @@ describe('a segment that is not named', () => {
     const { image, ends } = await unnamed()
     for (let size = ends[2] as number; size <= (ends[3] as number); size++)
       expect(await found(cut(image, FIRST, size))).toEqual({ keys: 'abc', damage: [] })
+  })
+
+  test('does not vouch for the batch that it was to repeat: a torn one was never told to be durable', async () => {
+    const { image, ends } = await unnamed()
+    const bytes = (image.get(SECOND) as Uint8Array).length
+    for (let size = 0; size < bytes; size++)
+      for (const kept of [ends[2] as number, (ends[3] as number) - 1])
+        expect(await found(cut(cut(image, FIRST, kept), SECOND, size))).toEqual({ keys: 'ab', damage: [] })
+  })
+
+  test('vouches for those before it', async () => {
+    const { image, ends } = await unnamed()
+    const torn = cut(cut(image, FIRST, ends[1] as number), SECOND, HEADER_BYTES)
+    expect(await found(torn)).toEqual({ keys: 'a', damage: ['batches 2 to 2 are missing'] })
+    const hole = new Map(image).set(FIRST, Uint8Array.from(image.get(FIRST) as Uint8Array).fill(0, ends[1], ends[2]))
+    expect(await found(hole)).toEqual({ keys: 'ac', damage: ['batches 2 to 2 are missing'] })
   })
 
   test('that is named vouches for all before it', async () => {
