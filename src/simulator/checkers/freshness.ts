@@ -2,8 +2,9 @@
 // common. A running join for each key, taken when the read begins.
 
 import { formatDot } from '../../core/causality/dot.ts'
+import type { DotSet } from '../../core/causality/dot-set.ts'
 import type { ObservedRead, ObservedWrite } from '../observed.ts'
-import { seenBy } from '../history.ts'
+import { type KeyHistory, seenBy } from '../history.ts'
 import type { World } from '../world.ts'
 import { expirySlackMs } from './expiry.ts'
 import { comesLate, describe, judge } from './inclusion.ts'
@@ -35,7 +36,18 @@ export function checkFreshness(world: World, read: ObservedRead): void {
       key.told.add(dot)
     }
   }
-  if (seen && isTrusted && !read.options.context) key.joinStrict(seen)
+  if (seen && isTrusted && !read.options.context) {
+    noteWhatCameLate(key, seen)
+    key.joinStrict(seen)
+  }
+}
+
+/** Where the last writer wins, one home may have met what at another came only when the greater one was collected: there it lives. */
+function noteWhatCameLate(key: KeyHistory, seen: DotSet): void {
+  if (key.conflict !== 'lww') return
+  for (const write of key.writes)
+    for (const attempt of write.attempts.values())
+      if (seen.has(attempt.dot) && comesLate(key, attempt)) key.late.add(attempt.dot)
 }
 
 /** A strict write is on enough homes for every later strict read to meet it, with all that it superseded. */

@@ -40,6 +40,15 @@ describe('where the last writer wins', () => {
     expect(story.read([late])).toEqual(['G4'])
   })
 
+  // Found by seed 71244: one home met it while it held the deletion, and named it in its context; at the other it lives.
+  test('it may also where a strict answer named it, but only after the deletion', async () => {
+    const story = await Story.begin(lww)
+    const late = story.write('a', { stamp: 5, fate: 'unknown' })
+    const gone = story.write('d', { kind: 'delete', stamp: 7 })
+    expect(story.read([], { seen: seenOf(late, gone) })).toEqual([])
+    expect(story.read([late])).toEqual([])
+  })
+
   test('G4: what a strict answer knew before that cannot come back by a late hint', async () => {
     const story = await Story.begin(lww)
     const early = story.write('a', { stamp: 5 })
