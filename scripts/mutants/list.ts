@@ -192,9 +192,9 @@ export const MUTANTS: readonly Mutant[] = [
     guarantee: 'G2',
     edits: [
       edit(
-        'replica/replica.ts',
-        'const context = options.tellContext && only && !filling && merged.record ?',
-        'const context = options.tellContext && !filling && merged.record ?',
+        'replica/written.ts',
+        'const tells = tellContext && only && !filling && record && !hasOtherDeadTags(record, view)',
+        'const tells = tellContext && !filling && record',
       ),
     ],
   },

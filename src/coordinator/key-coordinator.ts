@@ -9,7 +9,7 @@ import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { type Content, isLive, type Mark, type Tag, type Version } from '../core/causality/version.ts'
 import { areTwins, holds, writeView } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
-import type { Written } from '../replica/replica.ts'
+import type { Written } from '../replica/written.ts'
 import {
   answerContext,
   contextOf,

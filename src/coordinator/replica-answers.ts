@@ -10,7 +10,8 @@ import { decodeView, type View } from '../core/causality/view.ts'
 import { viewDigest } from '../core/causality/view-digest.ts'
 import { QuorateError } from '../errors.ts'
 import type { ReadReply, RefusalReason, WriteReply } from '../protocol/messages.ts'
-import type { KeyName, Written } from '../replica/replica.ts'
+import type { KeyName } from '../replica/replica.ts'
+import type { Written } from '../replica/written.ts'
 
 export interface OutgoingWrite {
   readonly name: KeyName

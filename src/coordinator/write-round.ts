@@ -15,7 +15,7 @@ import {
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
 import type { Explanation } from './explanation.ts'
-import type { Written } from '../replica/replica.ts'
+import type { Written } from '../replica/written.ts'
 import type { OutgoingWrite, WriteAnswer } from './replica-answers.ts'
 import type { Replicas } from './replicas.ts'
 

@@ -3,7 +3,7 @@
 // "not applied" only when its first and only round says so, and then its dot is never used.
 
 import type { Directory } from '../core/membership/directory.ts'
-import type { Written } from '../replica/replica.ts'
+import type { Written } from '../replica/written.ts'
 import type { DotMint } from './dot-mint.ts'
 import { type Plan, planAgain } from './plan.ts'
 import type { Attempt, Started } from './put-base.ts'

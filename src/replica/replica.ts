@@ -3,12 +3,10 @@
 // together); nothing is acknowledged or told before the bytes that it rests on are as durable as its bucket promises.
 
 import { Split } from '../core/bytes.ts'
-import { type Dot, sameDot } from '../core/causality/dot.ts'
+import type { Dot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { hybridFromMs, type HybridClock, msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import {
-  collect,
-  contextOf,
   decodeRecord,
   EMPTY_RECORD,
   splitRecord,
@@ -16,23 +14,12 @@ import {
   type KeyRecord,
   type Merged,
   mergeIntoRecord,
-  strip,
   unstrip,
   viewOf,
 } from '../core/causality/record.ts'
 import { expiryOf } from '../core/causality/steady-record.ts'
 import { isLive, type Version } from '../core/causality/version.ts'
-import {
-  areTwins,
-  type Conflict,
-  IDEMPOTENCY_WINDOW_MS,
-  lastUses,
-  liveOf,
-  tagsUsedSince,
-  uniteDeadTags,
-  type View,
-  withoutTwins,
-} from '../core/causality/view.ts'
+import { type Conflict, IDEMPOTENCY_WINDOW_MS, tagsUsedSince, type View } from '../core/causality/view.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import { invariant } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -43,7 +30,9 @@ import type { Lsn, Storage } from '../storage/storage.ts'
 import type { Filling } from './filling.ts'
 import type { PartitionIndexes } from './partition-index.ts'
 import { SyncWaits } from './sync-waits.ts'
+import { type Tended, tendRecord } from './tending.ts'
 import { outgrowsFrames, reasonToRefuse, type ReplicaLimits } from './write-limits.ts'
+import { type Written, writtenOf } from './written.ts'
 
 export interface KeyName {
   readonly partition: PartitionId
@@ -63,36 +52,12 @@ export interface WriteOptions {
   readonly tellContext: boolean
 }
 
-/** What a home that merged a view says of it. */
-export interface Written {
-  readonly type: 'written'
-  /** False: all of it was known before. */
-  readonly stored: boolean
-  readonly durable: boolean
-  readonly heldLive: boolean
-  readonly siblings: number
-  /** Only where it was asked for, and this complete replica now holds exactly the view's one version. */
-  readonly context: DotSet | null
-  /** Dots of the view that this replica has dropped as superseded. */
-  readonly refused: readonly Dot[]
-  readonly filling: boolean
-}
-
 export type WriteResult = Written | { readonly type: 'refused'; readonly reason: RefusalReason }
 
 /** What this replica knows of a key; `view` is null where it has no record. */
 export interface Look {
   readonly view: View | null
   readonly filling: boolean
-}
-
-export interface Tended {
-  /** Versions taken away. */
-  readonly collected: number
-  /** Something is left to do as soon as more is stable. */
-  readonly isWaiting: boolean
-  /** When there is more to do, to be compared with `spentBeforeMs`: a deadline, the end of a dead tag's window; or Infinity. */
-  readonly againAtMs: number
 }
 
 export class Replica {
@@ -144,26 +109,15 @@ export class Replica {
       if (merged.stored && this.#storage.isFull && bringsContent(view))
         return { type: 'refused', reason: 'storage-full' }
     }
-    const heldLive = before !== undefined && holdsLiveBeside(before, view, nowMs)
     const lsn = merged.changed ? this.#commit(name, entry, before, merged) : (entry?.lsn ?? this.#storage.lastLsn)
-    const versions = merged.record?.versions ?? NO_VERSIONS
-    const filling = this.isFilling(name.partition)
-    const only = versions.length === 1 && view.versions.length === 1 && merged.refused.length === 0
-    // Taken before the wait: after it the record may be another one.
-    // Nor where it would name what was superseded without the tags that died with it.
-    const { record } = merged
-    const tells = options.tellContext && only && !filling && record && !hasOtherDeadTags(record, view)
-    const context = tells ? contextOf(record, clock) : null
-    const result: WriteResult = {
-      type: 'written',
-      stored: merged.stored,
-      durable: options.durable && this.#storage.durable,
-      heldLive,
-      siblings: countLive(versions, nowMs),
-      context,
-      refused: merged.refused,
-      filling,
-    }
+    // Said before the wait: after it the record may be another one.
+    const result = writtenOf(
+      { before, merged, view, clock, nowMs, filling: this.isFilling(name.partition) },
+      {
+        ...options,
+        durable: options.durable && this.#storage.durable,
+      },
+    )
     return options.durable && !this.#storage.isSynced(lsn) ? this.waits.synced(lsn, result, options.budgetMs) : result
   }
 
@@ -267,10 +221,7 @@ export class Replica {
 
   // ── upkeep ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /**
-   * Shrinks one record as far as `stable` (dots that every home has reported) allows, and collects what is spent: deletions, and
-   * versions whose deadline was before `spentBeforeMs`.
-   */
+  /** See `tending.ts`. */
   tend(
     entry: MemtableEntry,
     partition: PartitionId,
@@ -280,22 +231,9 @@ export class Replica {
   ): Tended {
     const record = decodeRecord(entry.bytes)
     const clock = this.#storage.clockOf(partition)
-    const isSpent = (v: Version): boolean =>
-      v.content === null || (v.deadlineMs !== null && v.deadlineMs < spentBeforeMs)
-    const kept = collect(record, clock, stable, isSpent)
-    const next = kept && strip(kept, clock, stable, forgetTagsBeforeMs)
+    const { next, ...tended } = tendRecord(record, clock, stable, spentBeforeMs, forgetTagsBeforeMs)
     if (next !== record) this.#put({ partition, bucket: entry.bucket, key: entry.key }, entry, record, next, [])
-    const collected = record.versions.length - (next?.versions.length ?? 0)
-    if (next === null) return { collected, isWaiting: false, againAtMs: Infinity }
-    const writes = withoutTwins(next.versions)
-    const times = [
-      ...writes.map((v) => v.deadlineMs ?? Infinity),
-      // On the same scale: when it is past, the tag's window is over.
-      ...lastUses(next.deadTags).map((stamp) => msFromHybrid(stamp) + spentBeforeMs - forgetTagsBeforeMs),
-    ]
-    const ahead = times.filter((timeMs) => timeMs >= spentBeforeMs)
-    const isClean = next.span === null && next.past.isEmpty && !writes.some(isSpent)
-    return { collected, isWaiting: !isClean || ahead.length < times.length, againAtMs: Math.min(...ahead) }
+    return tended
   }
 
   /**
@@ -360,22 +298,4 @@ const NO_VERSIONS: readonly Version[] = []
 
 function bringsContent({ versions }: View): boolean {
   return versions.some(({ content }) => content !== null)
-}
-
-function hasOtherDeadTags({ deadTags }: KeyRecord, view: View): boolean {
-  return deadTags.length > 0 && uniteDeadTags(view.deadTags, deadTags, NO_VERSIONS).length > view.deadTags.length
-}
-
-/** Whether a client would have seen something here that is neither this write nor another attempt of it. */
-function holdsLiveBeside(before: KeyRecord, view: View, nowMs: number): boolean {
-  for (const version of liveOf(before.versions, nowMs)) {
-    if (!view.versions.some((other) => sameDot(version.dot, other.dot) || areTwins(version, other))) return true
-  }
-  return false
-}
-
-function countLive(versions: readonly Version[], nowMs: number): number {
-  const [first] = versions
-  if (first !== undefined && versions.length === 1) return isLive(first, nowMs) ? 1 : 0
-  return liveOf(versions, nowMs).length
 }
