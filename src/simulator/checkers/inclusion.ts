@@ -47,7 +47,10 @@ export function judge(
   for (const version of answer.versions) {
     const write = key.writeOf(version)
     if (!write) continue
-    const isGone = (other: WriteRecord): boolean => hasLeft(key, other, join, isSpent)
+    // Whatever ended it may be collected before anybody is told.
+    const mayHaveBeen = (by: WriteRecord): boolean =>
+      by.fate !== 'void' && by.attempts.size > 0 && by.startedAt <= answer.endedAt
+    const isGone = (other: WriteRecord): boolean => hasLeft(key, other, mayHaveBeen, isSpent)
     const by = key.writes.find(
       (other) => other.isIn(join) && supersedes(key, other, write, version, { join, told, isGone }),
     )
@@ -97,7 +100,7 @@ export function comesLate(key: KeyHistory, { dot, stamp }: Pick<Version, 'dot' |
   return key.writes.some(
     (other) =>
       [...other.attempts.values()].some((attempt) => attempt.stamp > stamp && key.strict.has(attempt.dot)) &&
-      hasLeft(key, other, key.strict, isSpent),
+      hasLeft(key, other, (by) => by.isIn(key.strict), isSpent),
   )
 }
 
@@ -108,8 +111,13 @@ interface Grounds {
   readonly isGone: (write: WriteRecord) => boolean
 }
 
-function hasLeft(key: KeyHistory, write: WriteRecord, join: DotSet, isSpent: (write: WriteRecord) => boolean): boolean {
-  return isSpent(write) || key.writes.some((by) => isSpent(by) && by.isIn(join) && by.covers(write))
+function hasLeft(
+  key: KeyHistory,
+  write: WriteRecord,
+  counts: (by: WriteRecord) => boolean,
+  isSpent: (write: WriteRecord) => boolean,
+): boolean {
+  return isSpent(write) || key.writes.some((by) => isSpent(by) && counts(by) && by.covers(write))
 }
 
 function supersedes(

@@ -54,6 +54,20 @@ describe('G8: a read with a context', () => {
     bend(scene)
     expect(judged(scene, { including, startedAt: 100 })).toEqual([])
   })
+
+  // Found by seed 80062: a hint came when the deletion was collected, which the context had not seen.
+  test.for([true, false])(
+    'shows what a greater one of it would have ended, unless that is deleted: %s',
+    async (deleted) => {
+      const scene = await Scene.open({ bucket: { conflict: 'lww' } })
+      const late = scene.write('a', { stamp: 5 })
+      const won = scene.write('b', { stamp: 6 })
+      if (deleted) scene.write('d', { kind: 'delete', on: [won], stamp: 7 })
+      expect(judged(scene, { shows: [late], including: seenOf(won), seen: seenOf(late, won) })).toEqual(
+        deleted ? [] : ['G8', 'G8'],
+      )
+    },
+  )
 })
 
 describe('G2: what goes out to the replicas', () => {
