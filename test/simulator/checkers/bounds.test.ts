@@ -47,6 +47,18 @@ test('a node without rooms has no gauges', async () =>
 test('hints within their budget', async () => expect(await judged(hint)).toEqual([]))
 test('G14: hints beyond it', async () => expect(await judged(hint, { hintBytesMax: 10 })).toEqual(['G14']))
 
+// Found by seed 82136.
+test('damage brings back hints that were delivered', async () =>
+  expect(
+    await judged(
+      (rooms, scene) => {
+        hint(rooms, scene)
+        scene.world.cluster.host('node-1').disk.counters.bitRot++
+      },
+      { hintBytesMax: 10 },
+    ),
+  ).toEqual([]))
+
 test('8 MiB and 10,000 questions on one link', async () =>
   expect(await judged(status(8 * MEBIBYTE, 10_000))).toEqual([]))
 test('G14: more bytes waiting for a member', async () =>
