@@ -242,14 +242,16 @@ export class Replica {
    */
   async rebuildAfterDamage(epoch: string): Promise<void> {
     for (const partition of this.#storage.partitions()) {
-      const clock = this.#storage.clockOf(partition).clone()
+      const before = this.#storage.clockOf(partition).clone()
       const kept = DotSet.empty()
-      for (const entry of this.#storage.memtable.scan(partition, null)) {
-        const record = unstrip(decodeRecord(entry.bytes), clock)
-        for (const { dot } of record.versions) kept.add(dot)
-        this.#storage.putRecord(partition, entry.bucket, entry.key, isVacant(record) ? null : splitRecord(record), [])
-      }
+      for (const { bytes } of this.#storage.memtable.scan(partition, null))
+        for (const { dot } of decodeRecord(bytes).versions) kept.add(dot)
+      // First: should this end here, what is written below must not be read beside a clock that says more.
       this.#storage.replaceClock(partition, kept)
+      for (const { bucket, key, bytes, lsn } of this.#storage.memtable.scan(partition, null)) {
+        const record = unstrip(decodeRecord(bytes), this.#storage.clockFor(partition, lsn, before))
+        this.#storage.putRecord(partition, bucket, key, isVacant(record) ? null : splitRecord(record), [])
+      }
       this.#indexes.forget(partition)
     }
     await this.#filling.begin(epoch)

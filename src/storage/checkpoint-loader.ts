@@ -39,6 +39,8 @@ export interface Loaded {
   readonly batch: number
   /** Names of the files that count for a unit. */
   readonly inForce: ReadonlySet<string>
+  /** The last change that is in what was loaded of a partition; Infinity where that is damaged. */
+  readonly throughOf: (partition: PartitionId) => Lsn
   /** What the log must reach, or its end is lost: it was synced so far when the files were published. */
   readonly reaches: { readonly batch: number; readonly lsn: Lsn }
 }
@@ -88,6 +90,7 @@ async function loadOnce(
   const state = work.newState()
   const layers = sourcesOf(work, faulty)
   const inForce = new Set<string>()
+  const throughs = new Map<CheckpointFile, Lsn>()
   const reaches = {
     batch: Math.max(...layers.map(({ by }) => by.batch)),
     lsn: Math.max(...layers.map(({ by }) => by.lsn)),
@@ -96,12 +99,17 @@ async function loadOnce(
     if (!layers.some(({ by }) => by.files.includes(file))) continue
     inForce.add(file.name)
     const { faults, through } = await readOne(work, file, new UnitFilter(state, layers, file))
-    if (!faulty.has(file)) reaches.lsn = Math.max(reaches.lsn, through + 1)
+    if (!faulty.has(file)) {
+      reaches.lsn = Math.max(reaches.lsn, through + 1)
+      throughs.set(file, through)
+    }
     if (faults.length > 0) found(file, faults)
     work.progress(file.bytes, state)
   }
   const isWhole = layers.every(({ by }) => by.isWhole)
-  return { state, layers, isWhole, batch: firstBatchOf(layers), inForce, reaches }
+  const throughOf = (partition: PartitionId): Lsn =>
+    Math.max(0, ...layerAt(layers, unitOf(partition)).by.files.map((file) => throughs.get(file) ?? Infinity))
+  return { state, layers, isWhole, batch: firstBatchOf(layers), inForce, throughOf, reaches }
 }
 
 /**

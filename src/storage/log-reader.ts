@@ -43,6 +43,7 @@ export class LogReader {
   readonly #target: EntryTarget
   readonly #entries = new EntryReader()
   readonly #damage: (file: string, offset: number, bytes: number, what: string) => void
+  readonly #lost: (from: Lsn, to: Lsn) => void
   #expected: number
   #lsn: Lsn
   #wasClosed = false
@@ -50,13 +51,17 @@ export class LogReader {
   /** Since the last intact batch, perhaps in an earlier segment: where a missing batch was. */
   #gap: Place | null = null
 
-  /** `start`: the batch that must come first (0: unknown), and the change after those that are known of. */
+  /**
+   * `start`: the batch that must come first (0: unknown), and the change after those that are known of. `lost`: changes are missing,
+   * from this one on and before that one; those before were applied, none after yet.
+   */
   constructor(
     disk: Disk,
     saltCrc: number,
     start: { readonly batch: number; readonly lsn: Lsn },
     target: EntryTarget,
     damage: (file: string, offset: number, bytes: number, what: string) => void,
+    lost: (from: Lsn, to: Lsn) => void,
   ) {
     this.#disk = disk
     this.#saltCrc = saltCrc
@@ -64,6 +69,7 @@ export class LogReader {
     this.#expected = start.batch
     this.#lsn = start.lsn
     this.#damage = damage
+    this.#lost = lost
   }
 
   /** The number that the next batch must have. */
@@ -101,7 +107,7 @@ export class LogReader {
     const reach = (): void => {
       if (reached || header === null) return
       reached = true
-      this.#skipTo({ name, offset: HEADER_BYTES, bytes: 0 }, from)
+      this.#skipTo({ name, offset: HEADER_BYTES, bytes: 0 }, from, header.lsn)
     }
     const skipped = (part: Gap): void => {
       gap = part.offset
@@ -119,7 +125,7 @@ export class LogReader {
           this.#damage(name, frame.offset, frame.bytes, `batch ${frame.sequence} is out of order`)
         }
       } else {
-        this.#skipTo({ name, offset: frame.offset, bytes: 0 }, frame.sequence)
+        this.#skipTo({ name, offset: frame.offset, bytes: 0 }, frame.sequence, frame.firstLsn)
         this.#apply(name, frame)
       }
       gap = -1
@@ -134,11 +140,12 @@ export class LogReader {
     return gap
   }
 
-  #skipTo(at: Place, sequence: number): void {
+  #skipTo(at: Place, sequence: number, lsn: Lsn): void {
     // 0: unknown, because the checkpoint's header is damaged (and reported).
     if (this.#expected > 0 && sequence > this.#expected) {
       const { name, offset, bytes } = this.#gap ?? at
       this.#damage(name, offset, bytes, `batches ${this.#expected} to ${sequence - 1} are missing`)
+      this.#lost(this.#lsn, lsn)
     }
     if (sequence > this.#expected) this.#expected = sequence
   }
@@ -161,6 +168,7 @@ export class LogReader {
       if (!(error instanceof MalformedBytes)) throw error
       isEnd = false
       this.#damage(name, frame.offset, frame.bytes, `an intact batch holds what is not understood: ${error.message}`)
+      this.#lost(frame.firstLsn, frame.firstLsn + frame.count)
     }
     this.#wasClosed = isEnd
     this.#expected = frame.sequence + 1

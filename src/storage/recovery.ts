@@ -21,6 +21,7 @@ import {
   takeInventory,
   type TellDamage,
 } from './inventory.ts'
+import type { Lsn } from './entries.ts'
 import { isUnbegun, LogReader } from './log-reader.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
 import type { LogStart } from './segments.ts'
@@ -178,10 +179,14 @@ class Recovery {
     const first = segments[0]?.header?.batch ?? batch
     const start = { batch: Math.min(batch, first), lsn: Math.max(...layers.map(({ by }) => by.lsn)) }
     const target = new Uncontained(state, layers)
-    const log = new LogReader(this.#disk, saltChecksum(keys), start, target, this.#damage)
+    // What a checkpoint holds from beyond the loss is in its clocks, but not in a record that the log has set back since.
+    const lost = (from: Lsn, to: Lsn): void => state.noteLoss(to, (partition) => loaded.throughOf(partition) < from)
+    const log = new LogReader(this.#disk, saltChecksum(keys), start, target, this.#damage, lost)
     const gap = await this.#readSegments(segments, log, state)
     if (unbegun) await this.#readUnbegun(unbegun, log, state)
+    const damages = this.#damaged.length
     await this.#judgeEnd(segments, log, manifest, gap, loaded.reaches)
+    if (this.#damaged.length > damages) lost(log.lsn, Infinity)
     return log
   }
 

@@ -6,6 +6,7 @@ import { type Dot, LIFE_BYTES } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { decodeRecord, splitRecord } from '../core/causality/record.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
+import { ClocksAtLoss } from './clocks-at-loss.ts'
 import type { Entry, Lsn } from './entries.ts'
 import type { EntryTarget } from './entry-reader.ts'
 import type { HintStore } from './hint-store.ts'
@@ -18,6 +19,7 @@ export class StorageState implements EntryTarget {
   readonly catalog: Map<string, Uint8Array> = new Map()
   readonly hints: HintStore
   readonly #clocks = new Map<PartitionId, DotSet>()
+  readonly #atLoss = new ClocksAtLoss()
   // One request asks for the clock of one partition several times.
   #lastPartition: PartitionId = -1
   #lastClock: DotSet = DotSet.empty()
@@ -73,6 +75,24 @@ export class StorageState implements EntryTarget {
 
   joinClock(partition: PartitionId, clock: DotSet): void {
     this.clockOf(partition).addAll(clock)
+  }
+
+  /** In recovery: changes before this one are missing. `isToldBy`: whether a partition's clock is that of the records as they are now. */
+  noteLoss(before: Lsn, isToldBy: (partition: PartitionId) => boolean): void {
+    this.#atLoss.note(before, () => {
+      const told = [...this.#clocks].filter(([partition]) => isToldBy(partition))
+      return new Map(told.map(([partition, clock]) => [partition, clock.clone()]))
+    })
+  }
+
+  /** By which the past of a record that was last written with this change is told: `clock`, that of now, unless something is missing after it. */
+  clockFor(partition: PartitionId, lsn: Lsn, clock: DotSet): DotSet {
+    return this.#atLoss.clockFor(partition, lsn, clock)
+  }
+
+  /** What was lost is made up for. */
+  forgetLosses(): void {
+    this.#atLoss.clear()
   }
 
   replaceClock(partition: PartitionId, clock: DotSet): void {

@@ -226,6 +226,11 @@ export class Storage {
     return this.#state.partitions()
   }
 
+  /** After damage: the clock by which the past of a record is told that was last written with this change: `clock`, that of now, or less. */
+  clockFor(partition: PartitionId, lsn: Lsn, clock: DotSet): DotSet {
+    return this.#state.clockFor(partition, lsn, clock)
+  }
+
   /**
    * Stores a record (null: removes it) and adds `received` to the partition's clock, as one change. The record's bytes belong to the
    * storage from now on. Throws `storage-failed`, `closed` or `storage-full` (no more can be addressed), and then nothing has changed.
@@ -332,6 +337,7 @@ export class Storage {
    */
   async quarantineDone(): Promise<void> {
     await this.#checkpoints?.settleDamage()
+    this.#state.forgetLosses()
   }
 
   /** Syncs everything and marks the log as closed. A storage that has failed is only let go. */
