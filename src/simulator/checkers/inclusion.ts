@@ -93,14 +93,16 @@ function takesPlaceOf(key: KeyHistory, other: WriteRecord, write: WriteRecord): 
   return other.stamp >= write.leastStamp
 }
 
-/** Where the last writer wins: something greater that strict operations knew may be gone without having met this one. */
+/** Where the last writer wins: something greater, whoever knew of it, may be gone without having met this one. */
 export function comesLate(key: KeyHistory, { dot, stamp }: Pick<Version, 'dot' | 'stamp'>): boolean {
   if (key.conflict !== 'lww' || key.strict.has(dot)) return false
   const isSpent = ({ kind, ttlMs }: WriteRecord): boolean => kind === 'delete' || ttlMs !== null
+  const wasSent = ({ fate }: WriteRecord): boolean => fate !== 'void'
   return key.writes.some(
     (other) =>
-      [...other.attempts.values()].some((attempt) => attempt.stamp > stamp && key.strict.has(attempt.dot)) &&
-      hasLeft(key, other, (by) => by.isIn(key.strict), isSpent),
+      wasSent(other) &&
+      [...other.attempts.values()].some((attempt) => attempt.stamp > stamp) &&
+      hasLeft(key, other, wasSent, isSpent),
   )
 }
 

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { joinStrictWrite } from '../../../src/simulator/checkers/freshness.ts'
+import { judge } from '../../../src/simulator/checkers/inclusion.ts'
 import { writeOf } from './outcomes.ts'
 import { seenOf } from './scene.ts'
 import { Story } from './story-of-a-key.ts'
@@ -47,6 +48,17 @@ describe('where the last writer wins', () => {
     const gone = story.write('d', { kind: 'delete', stamp: 7 })
     expect(story.read([], { seen: seenOf(late, gone) })).toEqual([])
     expect(story.read([late])).toEqual([])
+  })
+
+  // Found by seed 94281.
+  test('and where the deletion was only sloppy', async () => {
+    const story = await Story.begin(lww)
+    const late = story.write('a', { stamp: 5, fate: 'unknown' })
+    const deletion = story.write('d', { kind: 'delete', stamp: 7, guarantee: 'sloppy' })
+    expect(story.read([late])).toEqual([])
+    // As the last read of a run does, which all that was acknowledged must be in.
+    const answer = { versions: [late.version], seen: late.seen, startedAt: 900, endedAt: 901 }
+    expect(judge(story.scene.key, seenOf(late, deletion), answer, 0)).toEqual({ missing: [], risen: [] })
   })
 
   test('G4: what a strict answer knew before that cannot come back by a late hint', async () => {
