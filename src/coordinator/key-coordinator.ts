@@ -43,8 +43,6 @@ import { read, type ReadingParts } from './reading.ts'
 import { unknown, write, type WritingParts } from './writing.ts'
 
 export interface KeyCoordinatorParts extends ReadingParts, WritingParts {
-  /** Empty when this node serves; else why not. */
-  readonly notServing: () => string | null
   readonly clockBoundMs: number
   /** How long to wait for links to come up before a quorum is called unreachable. Milliseconds. */
   readonly reachGraceMs: number

@@ -12,6 +12,8 @@ import { type RoundParts, writeRound, type WriteRoundResult } from './write-roun
 
 export interface WritingParts extends RoundParts {
   readonly directory: () => Directory | null
+  /** Empty when this node serves; else why not. */
+  readonly notServing: () => string | null
   readonly mint: DotMint
   readonly hedgeMs: number
   /** The last home acknowledged a write, so many milliseconds after its answer. */
@@ -100,7 +102,9 @@ function isBrokenOff({ verdict, tally }: WriteRoundResult): boolean {
 }
 
 /** Links that broke are often back in a moment: whether enough are, in time. All may break at once, after a pause of this process. */
-async function isBack({ clock }: WritingParts, reach: Reach, plan: Plan): Promise<boolean> {
+async function isBack({ clock, notServing }: WritingParts, reach: Reach, plan: Plan): Promise<boolean> {
+  // Ended by this node itself, which has no time to wait.
+  if (notServing() !== null) return false
   const back = reach.enough(plan, plan.w)
   if (back) await back
   return reach.isEnough(plan, plan.w) && clock.monotonic() < plan.deadlineAt

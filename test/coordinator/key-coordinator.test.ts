@@ -36,6 +36,7 @@ async function putWhile(
   answer: (round: number, member: string) => WriteAnswer,
   options: Partial<PutOptions> = {},
   told: string[] = [],
+  isEnding = false,
 ): Promise<PutOutcome> {
   const homes = await memoryHomes(['x', 'y', 'z'])
   const { directory } = homes[0]!
@@ -54,7 +55,7 @@ async function putWhile(
   }
   const coordinator = new KeyCoordinator({
     directory: () => directory,
-    notServing: () => null,
+    notServing: () => (told.length > 0 && isEnding ? 'it shuts down' : null),
     replicas: replicas as Replicas,
     clock: STILL_CLOCK,
     hybrid: new HybridClock(),
@@ -99,6 +100,19 @@ test('where a storage is replaced in every round there is no acknowledgement to 
       () => WRITTEN,
     ),
   ).toMatchObject({ type: 'quorum-not-met', outcome: 'unknown' }))
+
+// A node that ends waited for its links, which it had closed itself, until its time was over.
+test.each([true, false])('a write whose links broke is sent again unless its node is ending (%s)', async (isEnding) => {
+  const told: string[] = []
+  await putWhile(
+    () => false,
+    () => ({ type: 'failed' }),
+    { w: 3, sloppy: false },
+    told,
+    isEnding,
+  )
+  expect(told).toHaveLength(isEnding ? 3 : 9)
+})
 
 // Found by a review: it went to everybody three times.
 test('a write that found no room in a queue is not sent again to those who have it', async () => {
