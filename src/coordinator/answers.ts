@@ -35,6 +35,7 @@ export function contextOf(view: View, before: CausalContext = EMPTY_CONTEXT): Ca
 
 /** Those of the versions as they will be when these are superseded. */
 function tagsWith(dead: readonly DeadTag[], versions: readonly Version[], stamp: HybridTime): readonly DeadTag[] {
+  if (dead.length === 0) return uniteDeadTags(NO_TAGS, NO_TAGS, versions)
   const room = CONTEXT_TAGS_MAX - versions.filter(({ tag }) => tag !== null).length
   return uniteDeadTags(tagsToCarry(dead, stamp, room), NO_TAGS, versions)
 }

@@ -1,7 +1,6 @@
 // What a home says of a view that it has merged. Pure. Invariant: it never names what was superseded here to somebody who was not shown it.
 
-import type { Dot } from '../core/causality/dot.ts'
-import { sameDot } from '../core/causality/dot.ts'
+import { type Dot, sameDot } from '../core/causality/dot.ts'
 import type { DotSet } from '../core/causality/dot-set.ts'
 import { contextOf, type KeyRecord, type Merged } from '../core/causality/record.ts'
 import type { Version } from '../core/causality/version.ts'

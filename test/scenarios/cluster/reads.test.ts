@@ -134,13 +134,8 @@ describe('reads', () => {
 
   // Found by filling the disks of real nodes: what a home's log has no room for is not synced until there is some.
   test('a read that brings its own node up to date does not outlive its deadline when that disk is full', async () => {
-    const healing = { antiEntropy: false, handoff: false, readAllRate: 0 }
-    const story = await Story.begin({ nodes: 3, healing })
-    const { r0, r1, cluster } = story
-    await story.cutOff(r0)
-    await story.write(r1, 'late')
-    await story.reunite()
-    r0.disk.faults = { ...NO_DISK_FAULTS, capacityBytes: r0.disk.usedBytes }
+    const story = await lateAtAFullHome()
+    const { r0, cluster } = story
     let outcome: GetOutcome | null = null
     void nodeOf(r0)
       .coordinator.get(KITCHEN)
@@ -152,16 +147,23 @@ describe('reads', () => {
 
   // Found by seed 51333: the read that a deletion stands on took all its time.
   test.each(['a deletion', 'a put on latest'])('%s has time left when its read finds such a disk', async (kind) => {
-    const healing = { antiEntropy: false, handoff: false, readAllRate: 0 }
-    const story = await Story.begin({ nodes: 3, healing })
+    const story = await lateAtAFullHome()
     const { r0, r1, r2 } = story
-    await story.cutOff(r0)
-    await story.write(r1, 'late')
-    await story.reunite()
-    r0.disk.faults = { ...NO_DISK_FAULTS, capacityBytes: r0.disk.usedBytes }
     const outcome = kind === 'a deletion' ? await story.delete(r0) : await story.put(r0, 'later', { context: 'latest' })
     expect(outcome.type).toBe(kind === 'a deletion' ? 'deleted' : 'stored')
     for (const host of [r1, r2])
       expect(await story.shows(host, { r: 1, sloppy: false })).toEqual(kind === 'a deletion' ? null : ['later'])
   })
 })
+
+/** What was written while r0 was away is at the others, and r0 has no room for it. */
+async function lateAtAFullHome(): Promise<Story> {
+  const healing = { antiEntropy: false, handoff: false, readAllRate: 0 }
+  const story = await Story.begin({ nodes: 3, healing })
+  const { r0, r1 } = story
+  await story.cutOff(r0)
+  await story.write(r1, 'late')
+  await story.reunite()
+  r0.disk.faults = { ...NO_DISK_FAULTS, capacityBytes: r0.disk.usedBytes }
+  return story
+}
