@@ -9,9 +9,10 @@ import {
   EMPTY_CONTEXT,
   tagsToCarry,
 } from '../core/causality/context-token.ts'
+import { type DeadTag, liveOf, uniteDeadTags } from '../core/causality/attempts.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
 import type { Version } from '../core/causality/version.ts'
-import { type DeadTag, liveOf, uniteDeadTags, type View } from '../core/causality/view.ts'
+import type { View } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import { writeGuarantee } from '../core/quorum/guarantee.ts'
 import type { RefusalReason } from '../protocol/messages.ts'

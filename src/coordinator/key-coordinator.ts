@@ -2,12 +2,13 @@
 // Decides what a write supersedes and what its answer may claim to have seen; knows nothing of HTTP, links or disks.
 // Invariant: the dot is taken before anything is sent, and the answer's context never includes what its client was not shown.
 
+import { areTwins } from '../core/causality/attempts.ts'
 import { type CausalContext, EMPTY_CONTEXT } from '../core/causality/context-token.ts'
 import { sameDot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { type Content, isLive, type Mark, type Tag, type Version } from '../core/causality/version.ts'
-import { areTwins, holds, writeView } from '../core/causality/view.ts'
+import { holds, writeView } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import type { Written } from '../replica/written.ts'
 import {

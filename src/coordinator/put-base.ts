@@ -1,10 +1,11 @@
 // What a PUT stands on where that must be read first: under `latest`, a precondition or an idempotency key. Decides which context it
 // supersedes, or which earlier attempt it already is. Never writes. Invariant: no attempt supersedes another attempt of the same write.
 
+import { type DeadTag, endOfUse, isSameKey, usedBy, withoutTwins } from '../core/causality/attempts.ts'
 import { type CausalContext, EMPTY_CONTEXT } from '../core/causality/context-token.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
 import type { Mark, Tag, Version } from '../core/causality/version.ts'
-import { type DeadTag, endOfUse, isSameKey, usedBy, type View, withoutTwins } from '../core/causality/view.ts'
+import type { View } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import { contextOf, nothingDone, preconditionFails, readReceipt, shown } from './answers.ts'
 import type { Explanation } from './explanation.ts'

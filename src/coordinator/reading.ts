@@ -2,11 +2,11 @@
 // (write-back), and that what it calls expired is expired for the next reader too. Used by GET, by preconditions, `latest`, DELETE and
 // retries. Knows nothing of HTTP. Invariant: a result marked strict is held by W(bucket) homes and at least N − R + 1.
 
-import { sameDot } from '../core/causality/dot.ts'
+import { liveOf } from '../core/causality/attempts.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { type HybridClock, msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import type { Version } from '../core/causality/version.ts'
-import { EMPTY_VIEW, liveOf, type View } from '../core/causality/view.ts'
+import { EMPTY_VIEW, holds, type View } from '../core/causality/view.ts'
 import { sameVersions } from '../core/causality/view-digest.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import { readGuarantee, strictHomesNeeded } from '../core/quorum/guarantee.ts'
@@ -215,7 +215,7 @@ function writeBack(
         open--
         if (answer.type === 'written') {
           refused.push(...answer.refused)
-          hasMovedOn ||= answer.refused.some((dot) => said.missing.has(dot) || holds(said.view, dot))
+          hasMovedOn ||= answer.refused.some((dot) => said.missing.has(dot) || isIn(said.view, dot))
           if (answer.refused.length === 0) holding++
         }
         // Where one has moved on there is another answer to be had.
@@ -226,11 +226,11 @@ function writeBack(
 }
 
 function isHeldByHome(result: ReadRoundResult, dot: Version['dot']): boolean {
-  return result.homes.some(({ answer }) => holds(answer.view, dot))
+  return result.homes.some(({ answer }) => isIn(answer.view, dot))
 }
 
-function holds(view: View | null, dot: Version['dot']): boolean {
-  return view !== null && view.versions.some((version) => sameDot(version.dot, dot))
+function isIn(view: View | null, dot: Version['dot']): boolean {
+  return view !== null && holds(view.versions, dot)
 }
 
 function repair(

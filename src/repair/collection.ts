@@ -2,12 +2,12 @@
 // anyway. On proof, never after a time alone. Works through one partition at a time, in short turns.
 // Invariant: nothing leaves before every home, by its current storage and complete, has reported a clock that covers it.
 
+import { IDEMPOTENCY_WINDOW_MS } from '../core/causality/attempts.ts'
 import type { DotSet } from '../core/causality/dot-set.ts'
 import { encodeDotSet } from '../core/causality/dot-set-bytes.ts'
 import { expiryOf } from '../core/causality/steady-record.ts'
 import type { HybridClock } from '../core/causality/hybrid-clock.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
-import { IDEMPOTENCY_WINDOW_MS } from '../core/causality/view.ts'
 import type { Directory } from '../core/membership/directory.ts'
 import { LEAVES } from '../core/merkle/merkle-tree.ts'
 import type { PartitionId } from '../core/ring/partition.ts'

@@ -1,10 +1,10 @@
 // One home's part of a listing page: the keys of one bucket in one partition, in (hash, key) order, with what is needed to tell whether
 // homes agree. Reads only.
 
+import { liveOf } from '../core/causality/attempts.ts'
 import type { HybridClock } from '../core/causality/hybrid-clock.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { decodeRecord } from '../core/causality/record.ts'
-import { liveOf } from '../core/causality/view.ts'
 import { hash64FromHex, hexOf } from '../core/hash64.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import type { Clock } from '../ports/clock.ts'

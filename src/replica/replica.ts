@@ -3,6 +3,7 @@
 // together); nothing is acknowledged or told before the bytes that it rests on are as durable as its bucket promises.
 
 import { Split } from '../core/bytes.ts'
+import { IDEMPOTENCY_WINDOW_MS, tagsUsedSince } from '../core/causality/attempts.ts'
 import type { Dot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { hybridFromMs, type HybridClock, msFromHybrid } from '../core/causality/hybrid-clock.ts'
@@ -19,7 +20,7 @@ import {
 } from '../core/causality/record.ts'
 import { expiryOf } from '../core/causality/steady-record.ts'
 import { isLive, type Version } from '../core/causality/version.ts'
-import { type Conflict, IDEMPOTENCY_WINDOW_MS, tagsUsedSince, type View } from '../core/causality/view.ts'
+import type { Conflict, View } from '../core/causality/view.ts'
 import type { PartitionId } from '../core/ring/partition.ts'
 import { invariant } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'

@@ -1,11 +1,11 @@
 // What is left of a record when nothing else happens to it: it shrinks as far as all homes know, and what is spent goes. Pure. Invariant:
 // it decides nothing; what may go is `core/causality`'s.
 
+import { lastUses, withoutTwins } from '../core/causality/attempts.ts'
 import type { DotSet } from '../core/causality/dot-set.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { collect, type KeyRecord, strip } from '../core/causality/record.ts'
 import type { Version } from '../core/causality/version.ts'
-import { lastUses, withoutTwins } from '../core/causality/view.ts'
 
 export interface Tended {
   /** Versions taken away. */

@@ -1,10 +1,11 @@
 // Why a replica refuses a client's write: what would make its key, or its clock, too large for everybody. Pure; decides nothing about
 // writes that heal. Invariant: what is known here already is never refused, nor is a deletion for lack of room.
 
+import { isSameKey, liveOf, usedBy } from '../core/causality/attempts.ts'
 import { hybridFromMs, type HybridTime, msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import type { KeyRecord, Merged } from '../core/causality/record.ts'
 import { isLive, type Version } from '../core/causality/version.ts'
-import { isSameKey, liveOf, usedBy, type View } from '../core/causality/view.ts'
+import type { View } from '../core/causality/view.ts'
 import { GROWTH_MAX } from '../protocol/bounds.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
 

@@ -1,10 +1,11 @@
 // What a home says of a view that it has merged. Pure. Invariant: it never names what was superseded here to somebody who was not shown it.
 
+import { areTwins, liveOf, uniteDeadTags } from '../core/causality/attempts.ts'
 import { type Dot, sameDot } from '../core/causality/dot.ts'
 import type { DotSet } from '../core/causality/dot-set.ts'
 import { contextOf, type KeyRecord, type Merged } from '../core/causality/record.ts'
 import type { Version } from '../core/causality/version.ts'
-import { areTwins, liveOf, uniteDeadTags, type View } from '../core/causality/view.ts'
+import type { View } from '../core/causality/view.ts'
 
 export interface Written {
   readonly type: 'written'

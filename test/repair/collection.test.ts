@@ -1,9 +1,9 @@
 // Collection looks only where something can be due. It must not miss anything by that, nor look elsewhere.
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import { IDEMPOTENCY_WINDOW_MS } from '../../src/core/causality/attempts.ts'
 import { decodeRecord } from '../../src/core/causality/record.ts'
 import { HybridClock } from '../../src/core/causality/hybrid-clock.ts'
-import { IDEMPOTENCY_WINDOW_MS } from '../../src/core/causality/view.ts'
 import { LEAVES } from '../../src/core/merkle/merkle-tree.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import { Collection } from '../../src/repair/collection.ts'

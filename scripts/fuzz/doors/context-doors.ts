@@ -10,8 +10,8 @@ import {
   type Sealer,
   uniteContexts,
 } from '../../../src/core/causality/context-token.ts'
+import { decodeDeadTags } from '../../../src/core/causality/attempts.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
-import { decodeDeadTags } from '../../../src/core/causality/view.ts'
 import { ListingCursors, type Position } from '../../../src/coordinator/listing-cursor.ts'
 import { judgeConditions, parseEntityTags } from '../../../src/http/conditions.ts'
 import { createSealer } from '../../../src/node/sealer.ts'

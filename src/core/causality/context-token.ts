@@ -12,7 +12,7 @@ import {
   lastUses,
   tagsUsedSince,
   uniteDeadTags,
-} from './view.ts'
+} from './attempts.ts'
 
 export interface CausalContext {
   /** Every dot that the holder has seen of this key. */

@@ -12,20 +12,15 @@ import { Span } from './span.ts'
 import { decodeDot, decodeSteady, encodeSteady, isSteady, looksSteady, STEADY } from './steady-record.ts'
 import { compareByStamp, type Version } from './version.ts'
 import {
-  type Conflict,
   type DeadTag,
   decodeDeadTags,
-  decodeVersions,
   encodeDeadTags,
-  encodeVersions,
-  holds,
-  meet,
   sameDeadTags,
   tagsUsedSince,
   uniteDeadTags,
-  type View,
   writesOf,
-} from './view.ts'
+} from './attempts.ts'
+import { type Conflict, decodeVersions, encodeVersions, holds, meet, type View } from './view.ts'
 
 export interface KeyRecord {
   /** In dot order. */

@@ -3,9 +3,10 @@
 
 import { hash64, hexOf } from '../hash64.ts'
 import { WordHash } from '../word-hash.ts'
+import { sameDeadTags } from './attempts.ts'
 import { formatDot, sameDot } from './dot.ts'
 import type { Version } from './version.ts'
-import { sameDeadTags, type View } from './view.ts'
+import type { View } from './view.ts'
 
 export const NOTHING_DIGEST = 'none'
 

@@ -1,10 +1,10 @@
 // What destroys copies: a wiped disk, damage at rest, a record gone from memory, a disk from the past. How much may be lost at a time is
 // `losses.ts`. Invariant: whatever is destroyed is noted there first, or at once, and damage that a node overlooks is told.
 
+import { sameDeadTags } from '../../core/causality/attempts.ts'
 import { DotSet } from '../../core/causality/dot-set.ts'
 import type { KeyRecord } from '../../core/causality/record.ts'
 import type { PartitionId } from '../../core/ring/partition.ts'
-import { sameDeadTags } from '../../core/causality/view.ts'
 import { PackedMemtable } from '../../storage/packed-memtable.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { KeyHistory } from '../history.ts'

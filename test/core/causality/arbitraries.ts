@@ -1,22 +1,13 @@
 // Random material of the causal core: dots, sets, versions, and views that some history could have left behind.
 
 import fc from 'fast-check'
+import { type DeadTag, deadTagOf, IDEMPOTENCY_WINDOW_MS, uniteDeadTags } from '../../../src/core/causality/attempts.ts'
 import { compareDots, type Dot, formatDot } from '../../../src/core/causality/dot.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import { hybridFromMs } from '../../../src/core/causality/hybrid-clock.ts'
 import { Span } from '../../../src/core/causality/span.ts'
 import type { Content, Tag, Version } from '../../../src/core/causality/version.ts'
-import {
-  type Conflict,
-  type DeadTag,
-  deadTagOf,
-  EMPTY_VIEW,
-  IDEMPOTENCY_WINDOW_MS,
-  mergeViews,
-  uniteDeadTags,
-  type View,
-  writeView,
-} from '../../../src/core/causality/view.ts'
+import { type Conflict, EMPTY_VIEW, mergeViews, type View, writeView } from '../../../src/core/causality/view.ts'
 
 /** From a plain object; 0 is none. */
 export function spanFrom(tops: Readonly<Record<string, number>>): Span {

@@ -15,10 +15,10 @@ import {
   tagsToCarry,
   uniteContexts,
 } from '../../../src/core/causality/context-token.ts'
+import { IDEMPOTENCY_WINDOW_MS } from '../../../src/core/causality/attempts.ts'
 import { formatDot } from '../../../src/core/causality/dot.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import { hybridFromMs } from '../../../src/core/causality/hybrid-clock.ts'
-import { IDEMPOTENCY_WINDOW_MS } from '../../../src/core/causality/view.ts'
 import { anyDeadTags, anyDotSet } from './arbitraries.ts'
 
 const sealer: Sealer = {

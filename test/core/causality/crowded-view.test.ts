@@ -3,9 +3,10 @@
 
 import { expect, it } from 'vitest'
 import { ByteWriter } from '../../../src/core/bytes.ts'
+import { liveOf } from '../../../src/core/causality/attempts.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import type { Version } from '../../../src/core/causality/version.ts'
-import { decodeView, liveOf, mergeViews, type View } from '../../../src/core/causality/view.ts'
+import { decodeView, mergeViews, type View } from '../../../src/core/causality/view.ts'
 
 const LIVES = 6000
 const TAGS = 4000

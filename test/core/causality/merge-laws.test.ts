@@ -2,6 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { areTwins, isDoomed, withoutTwins } from '../../../src/core/causality/attempts.ts'
 import { formatDot, sameDot } from '../../../src/core/causality/dot.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import {
@@ -16,16 +17,7 @@ import {
   unstrip,
   viewOf,
 } from '../../../src/core/causality/record.ts'
-import {
-  areTwins,
-  type Conflict,
-  EMPTY_VIEW,
-  isDoomed,
-  mergeViews,
-  type View,
-  withoutTwins,
-  writeView,
-} from '../../../src/core/causality/view.ts'
+import { type Conflict, EMPTY_VIEW, mergeViews, type View, writeView } from '../../../src/core/causality/view.ts'
 import { anyDots, LIVES, viewsOfHistory } from './arbitraries.ts'
 
 const told = (view: View): unknown => ({

@@ -1,18 +1,12 @@
 // Stories T7, T8, T16, T18, T20 and T21: a deletion leaves on proof, and what was superseded stays so.
 
 import { describe, expect, test } from 'vitest'
+import { DEAD_TAGS_MAX, deadTagOf, IDEMPOTENCY_WINDOW_MS, withoutTwins } from '../../../src/core/causality/attempts.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import { hybridFromMs } from '../../../src/core/causality/hybrid-clock.ts'
 import { mergeIntoRecord, strip } from '../../../src/core/causality/record.ts'
 import type { Version } from '../../../src/core/causality/version.ts'
-import {
-  DEAD_TAGS_MAX,
-  deadTagOf,
-  IDEMPOTENCY_WINDOW_MS,
-  mergeViews,
-  withoutTwins,
-  writeView,
-} from '../../../src/core/causality/view.ts'
+import { mergeViews, writeView } from '../../../src/core/causality/view.ts'
 import {
   type Home,
   homesNamed,

@@ -1,9 +1,9 @@
 // One Idempotency-Key is one write: at once through many nodes, across a partition, with a coordinator that dies, and again much later.
 
 import { describe, expect, test } from 'vitest'
+import { IDEMPOTENCY_WINDOW_MS } from '../../../src/core/causality/attempts.ts'
 import { compareDots } from '../../../src/core/causality/dot.ts'
 import { EMPTY_CONTEXT } from '../../../src/core/causality/context-token.ts'
-import { IDEMPOTENCY_WINDOW_MS } from '../../../src/core/causality/view.ts'
 import { invariant } from '../../../src/errors.ts'
 import { NO_NETWORK_FAULTS } from '../../../src/simulator/network.ts'
 import type { Host } from '../../../src/simulator/simulated-cluster.ts'

@@ -2,10 +2,11 @@
 // are the real ones, and so are the storages; only the nodes around them are cut down to what checkers look at. Nothing happens here by
 // itself: no time passes, no message travels.
 
+import type { DeadTag } from '../../../src/core/causality/attempts.ts'
 import type { Dot } from '../../../src/core/causality/dot.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import type { Content, Version } from '../../../src/core/causality/version.ts'
-import { type DeadTag, writeView } from '../../../src/core/causality/view.ts'
+import { writeView } from '../../../src/core/causality/view.ts'
 import { type BucketSettings, DEFAULT_BUCKET } from '../../../src/core/membership/bucket-settings.ts'
 import { PartitionIndexes } from '../../../src/replica/partition-index.ts'
 import { HybridClock } from '../../../src/core/causality/hybrid-clock.ts'
