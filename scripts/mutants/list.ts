@@ -290,7 +290,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'core/causality/record.ts',
-        'deadTags: uniteDeadTags(record.deadTags, NO_TAGS, spent),',
+        'deadTags: uniteDeadTags(record.deadTags, deadTagsOf(spent, true)),',
         'deadTags: record.deadTags,',
       ),
     ],

@@ -9,7 +9,7 @@ import {
   EMPTY_CONTEXT,
   tagsToCarry,
 } from '../core/causality/context-token.ts'
-import { type DeadTag, liveOf, uniteDeadTags } from '../core/causality/attempts.ts'
+import { type DeadTag, deadTagsOf, liveOf, uniteDeadTags } from '../core/causality/attempts.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
 import type { Version } from '../core/causality/version.ts'
 import type { View } from '../core/causality/view.ts'
@@ -29,20 +29,16 @@ export function shown(result: ReadResult): readonly Version[] {
 export function contextOf(view: View, before: CausalContext = EMPTY_CONTEXT): CausalContext {
   let greatest = before.stamp
   for (const { stamp } of view.versions) if (stamp > greatest) greatest = stamp
-  const dead = uniteDeadTags(view.deadTags, before.tags, NO_VERSIONS)
+  const dead = uniteDeadTags(view.deadTags, before.tags)
   const seen = before.seen.isEmpty ? view.seen : view.seen.union(before.seen)
   return { seen, stamp: greatest, tags: tagsWith(dead, view.versions, greatest) }
 }
 
 /** Those of the versions as they will be when these are superseded. */
 function tagsWith(dead: readonly DeadTag[], versions: readonly Version[], stamp: HybridTime): readonly DeadTag[] {
-  if (dead.length === 0) return uniteDeadTags(NO_TAGS, NO_TAGS, versions)
-  const room = CONTEXT_TAGS_MAX - versions.filter(({ tag }) => tag !== null).length
-  return uniteDeadTags(tagsToCarry(dead, stamp, room), NO_TAGS, versions)
+  const seen = deadTagsOf(versions, true)
+  return uniteDeadTags(tagsToCarry(dead, stamp, CONTEXT_TAGS_MAX - seen.length), seen)
 }
-
-const NO_TAGS: readonly DeadTag[] = []
-const NO_VERSIONS: readonly Version[] = []
 
 /**
  * The request's context and the new dot. What a replica knows beyond that is added only where it holds exactly this version:

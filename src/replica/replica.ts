@@ -3,7 +3,7 @@
 // together); nothing is acknowledged or told before the bytes that it rests on are as durable as its bucket promises.
 
 import { Split } from '../core/bytes.ts'
-import { IDEMPOTENCY_WINDOW_MS, tagsUsedSince } from '../core/causality/attempts.ts'
+import { IDEMPOTENCY_WINDOW_MS, tagsSince } from '../core/causality/attempts.ts'
 import type { Dot } from '../core/causality/dot.ts'
 import { DotSet } from '../core/causality/dot-set.ts'
 import { hybridFromMs, type HybridClock, msFromHybrid } from '../core/causality/hybrid-clock.ts'
@@ -208,7 +208,7 @@ export class Replica {
    */
   #learnDeadTags(name: KeyName, view: View, conflict: Conflict): boolean {
     const sinceMs = this.#nowMs() - IDEMPOTENCY_WINDOW_MS
-    const deadTags = tagsUsedSince(view.deadTags, hybridFromMs(sinceMs))
+    const deadTags = tagsSince(view.deadTags, hybridFromMs(sinceMs))
     const clock = this.#storage.clockOf(name.partition)
     if (deadTags.length === 0 || !view.versions.every(({ dot }) => clock.has(dot))) return false
     return this.mergeExchanged(name, { versions: NO_VERSIONS, seen: view.seen, deadTags }, undefined, conflict).changed

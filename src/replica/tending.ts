@@ -1,7 +1,7 @@
 // What is left of a record when nothing else happens to it: it shrinks as far as all homes know, and what is spent goes. Pure. Invariant:
 // it decides nothing; what may go is `core/causality`'s.
 
-import { lastUses, withoutTwins } from '../core/causality/attempts.ts'
+import { withoutTwins } from '../core/causality/attempts.ts'
 import type { DotSet } from '../core/causality/dot-set.ts'
 import { msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import { collect, type KeyRecord, strip } from '../core/causality/record.ts'
@@ -36,7 +36,7 @@ export function tendRecord(
   const times = [
     ...writes.map((v) => v.deadlineMs ?? Infinity),
     // On the same scale: when it is past, the tag's window is over.
-    ...lastUses(next.deadTags).map((stamp) => msFromHybrid(stamp) + spentBeforeMs - forgetTagsBeforeMs),
+    ...next.deadTags.map(({ stamp }) => msFromHybrid(stamp) + spentBeforeMs - forgetTagsBeforeMs),
   ]
   const ahead = times.filter((timeMs) => timeMs >= spentBeforeMs)
   const isClean = next.span === null && next.past.isEmpty && !writes.some(isSpent)

@@ -4,7 +4,7 @@
 import { isSameKey, liveOf, usedBy } from '../core/causality/attempts.ts'
 import { hybridFromMs, type HybridTime, msFromHybrid } from '../core/causality/hybrid-clock.ts'
 import type { KeyRecord, Merged } from '../core/causality/record.ts'
-import { isLive, type Version } from '../core/causality/version.ts'
+import type { Version } from '../core/causality/version.ts'
 import type { View } from '../core/causality/view.ts'
 import { GROWTH_MAX } from '../protocol/bounds.ts'
 import type { RefusalReason } from '../protocol/messages.ts'
@@ -38,9 +38,10 @@ export function reasonToRefuse(
   if (after.length <= (before?.versions.length ?? 0)) return null
   if (after.length > 1 && bytesOf(after) > limits.siblingBytesMax) return 'too-many-siblings'
   const nowMs = msFromHybrid(time)
-  if (liveOf(after, nowMs).length > limits.siblingsMax) return 'too-many-siblings'
-  // Deletions and expired versions stay until they are collected; they are small, but not without end.
-  return after.filter((v) => !isLive(v, nowMs)).length > 4 * limits.siblingsMax ? 'too-many-siblings' : null
+  const shown = liveOf(after, nowMs).length
+  if (shown > limits.siblingsMax) return 'too-many-siblings'
+  // Deletions and expired versions stay until they are collected, and of one write there may be several attempts: but not without end.
+  return after.length - shown > 4 * limits.siblingsMax ? 'too-many-siblings' : null
 }
 
 /**

@@ -1,6 +1,6 @@
 // What a home says of a view that it has merged. Pure. Invariant: it never names what was superseded here to somebody who was not shown it.
 
-import { areTwins, liveOf, uniteDeadTags } from '../core/causality/attempts.ts'
+import { areTwins, liveOf, sameDeadTags, uniteDeadTags } from '../core/causality/attempts.ts'
 import { type Dot, sameDot } from '../core/causality/dot.ts'
 import type { DotSet } from '../core/causality/dot-set.ts'
 import { contextOf, type KeyRecord, type Merged } from '../core/causality/record.ts'
@@ -55,7 +55,7 @@ export function writtenOf(
 const NO_VERSIONS: readonly Version[] = []
 
 function hasOtherDeadTags({ deadTags }: KeyRecord, view: View): boolean {
-  return deadTags.length > 0 && uniteDeadTags(view.deadTags, deadTags, NO_VERSIONS).length > view.deadTags.length
+  return deadTags.length > 0 && !sameDeadTags(uniteDeadTags(view.deadTags, deadTags), view.deadTags)
 }
 
 /** Whether a client would have seen something here that is neither this write nor another attempt of it. */

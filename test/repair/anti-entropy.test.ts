@@ -6,6 +6,7 @@ import type { Directory } from '../../src/core/membership/directory.ts'
 import { LEAVES } from '../../src/core/merkle/merkle-tree.ts'
 import { keyHash, leafOfHash } from '../../src/core/ring/key-hash.ts'
 import type { KeyName } from '../../src/replica/replica.ts'
+import { putOver } from '../core/causality/home.ts'
 import { A, B, keyIn, PARTITIONS, version, write } from '../replica/memory-home.ts'
 import { exchangingHomes } from './exchanging-homes.ts'
 
@@ -49,7 +50,7 @@ test('what a write under a dead tag had superseded is known after the clocks joi
   const first = { life: A, counter: 1 }
   for (const home of [x!, y!]) {
     await home.receive(key, write(version(first, 'first', tag)))
-    await home.receive(key, write(version({ life: A, counter: 2 }, 'successor'), DotSet.of(first)))
+    await home.receive(key, putOver(version({ life: A, counter: 2 }, 'successor'), version(first, 'first', tag)))
   }
   await y!.receive(key, write(version({ life: B, counter: 1 }, 'gone')))
   await x!.receive(key, write(version({ life: B, counter: 2 }, 'again', tag), DotSet.of({ life: B, counter: 1 })))

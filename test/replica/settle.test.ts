@@ -49,7 +49,7 @@ test('where both have collected a write, and the tag is known to one of them onl
   const [home] = await memoryHomes(['x', 'y', 'z'])
   const key = keyIn(home!.directory, 1)
   home!.replica.joinClock(key.partition, DotSet.of(d0))
-  const mark = { id: '7777777777777777', fingerprint: '11111111', replaces: false }
+  const mark = { id: '7777777777777777', fingerprint: '11111111', replaces: false, kills: true }
   const tag = { ...mark, dot: d0, stamp: hybridFromMs(NOW_MS) }
   const stub = { versions: [], seen: DotSet.of(d0), deadTags: [tag] }
   const forgotten = { ...tag, id: '8888888888888888', stamp: hybridFromMs(NOW_MS - 25 * 3600 * 1000) }
@@ -68,7 +68,8 @@ test('what a home has lost it refuses as old, but makes no tag dead and no stub:
   home!.replica.joinClock(key.partition, DotSet.of(d0, d1))
   const tag = { id: '7777777777777777', fingerprint: '11111111', basis: 0, replaces: false }
   const versions = [d0, d1].map((dot) => ({ ...version(dot, 'value'), tag }))
-  const older = { ...tag, id: '8888888888888888', dot: { life: A, counter: 7 }, stamp: hybridFromMs(NOW_MS) }
+  const of = { id: '8888888888888888', fingerprint: '11111111', replaces: false, kills: true }
+  const older = { ...of, dot: { life: A, counter: 7 }, stamp: hybridFromMs(NOW_MS) }
   const view = { versions, seen: DotSet.of(d0, d1, older.dot), deadTags: [older] }
   const options = { intent: 'repair', conflict: 'siblings', durable: false, tellContext: true } as const
   expect(await home!.replica.write(key, view, options)).toMatchObject({ stored: false, refused: [d0, d1] })

@@ -1,6 +1,6 @@
 // Attempts: versions that carry the tag of an idempotent write, and what is left of them when they go. A client that retries on another
 // node makes another version; the tag says that both are one write, to homes that merge them and to whom they are shown.
-// Invariant: dead tags are in order of id, then dot, each once; tags of one write are remembered and forgotten together.
+// Invariant: dead tags are in order of id, then dot, each once. To forget one lets an attempt live that could go, never one go that should live.
 
 import { type ByteReader, type ByteWriter, MalformedBytes } from '../bytes.ts'
 import { compareDots, type Dot } from './dot.ts'
@@ -8,20 +8,26 @@ import { hybridFromMs, type HybridTime } from './hybrid-clock.ts'
 import { type Lives, placeOf } from './lives.ts'
 import { isLive, type Mark, type Version } from './version.ts'
 
-/**
- * What is left of an attempt of an idempotent write that was superseded (or collected): other attempts of the same write are dropped on
- * arrival, and a client that retries is told of this one.
- */
+/** What is left of an attempt of an idempotent write that is no more: a client that retries is told of it. */
 export interface DeadTag extends Mark {
   /** The attempt, its stamp, and what its tag said. */
   readonly dot: Dot
   readonly stamp: HybridTime
   readonly replaces: boolean
+  /**
+   * It was superseded under a context that had seen it, or collected: then the others of the write go too. False: it went with one of
+   * them, or was found superseded by somebody who cannot tell.
+   */
+  readonly kills: boolean
 }
 
-/** What is left of a version with a tag when it goes; null without one. */
-export function deadTagOf({ tag, dot, stamp }: Version): DeadTag | null {
-  return tag && { id: tag.id, fingerprint: tag.fingerprint, dot, stamp, replaces: tag.replaces }
+/** What is left of those of the versions that are attempts when they go. */
+export function deadTagsOf(versions: readonly Version[], kills: boolean): readonly DeadTag[] {
+  if (!areTagged(versions)) return NO_TAGS
+  const tags: DeadTag[] = []
+  for (const { tag, dot, stamp } of versions)
+    if (tag) tags.push({ id: tag.id, fingerprint: tag.fingerprint, dot, stamp, replaces: tag.replaces, kills })
+  return latestTags(tags.sort(compareDeadTags), DEAD_TAGS_MAX)
 }
 
 /** How long a client may retry an idempotent write. After that the same key names another write. */
@@ -65,89 +71,56 @@ export function areTwins(a: Version, b: Version): boolean {
   return a.tag.fingerprint === b.tag.fingerprint && Math.abs(a.stamp - b.stamp) <= WINDOW
 }
 
-/** What dies with its tag leaves that tag too, and may take others along: else it would depend on which of them came first. */
-export function withoutDoomed(
-  survivors: readonly Version[],
-  deadTags: readonly DeadTag[],
-): { readonly versions: readonly Version[]; readonly deadTags: readonly DeadTag[] } {
-  if (deadTags.length === 0 || !areTagged(survivors)) return { versions: survivors, deadTags }
-  const doomed = survivors.filter((version) => isDoomed(version, deadTags))
-  if (doomed.length === 0) return { versions: survivors, deadTags }
-  return withoutDoomed(
-    survivors.filter((version) => !doomed.includes(version)),
-    uniteDeadTags(deadTags, NO_TAGS, doomed),
-  )
-}
-
 /**
- * Not an attempt whose context saw a dead one, or what came after it: what it superseded would be lost with it. (Its client repeats a
- * write that it has seen replaced, where nobody knows better; that is a new one.) The earliest that died decides: those that died of its
- * tag may be later than what replaced it, and where they are known so is the tag that they died of.
+ * Not an attempt whose context may have seen the dead one, or what came after it: what it superseded would be lost with it. (Its client
+ * repeats a write that it has seen replaced, where nobody knows better; that is a new one.) Nothing is lost so: whatever a doomed attempt
+ * superseded is older than the dead one, whose successor's context is not; so it goes on from stamp to greater stamp until something lives.
  */
 export function isDoomed(version: Version, deadTags: readonly DeadTag[]): boolean {
   const used = usedBy(version)
   if (used === null) return false
   const basis = version.tag?.basis ?? 0
-  let earliest = -1
-  for (const dead of deadTags)
-    if (isSameWrite(used, dead) && (earliest < 0 || dead.stamp < earliest)) earliest = dead.stamp
-  return basis < earliest
+  return deadTags.some((dead) => dead.kills && basis < dead.stamp && isSameWrite(used, dead))
 }
 
-/** Whether one of them is an attempt. */
 function areTagged(versions: readonly Version[]): boolean {
   for (const { tag } of versions) if (tag !== null) return true
   return false
 }
 
-/** Tags die by supersession and stay dead. */
-export function uniteDeadTags(
-  a: readonly DeadTag[],
-  b: readonly DeadTag[],
-  superseded: readonly Version[],
-): readonly DeadTag[] {
-  if ((a.length === 0 || b.length === 0) && !areTagged(superseded)) return a.length === 0 ? b : a
-  const all = [...a, ...b]
-  for (const version of superseded) {
-    const tag = deadTagOf(version)
-    if (tag) all.push(tag)
+/** The union; one that kills in either kills. Beyond `DEAD_TAGS_MAX` the earliest are forgotten. */
+export function uniteDeadTags(a: readonly DeadTag[], b: readonly DeadTag[]): readonly DeadTag[] {
+  if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a
+  const each: DeadTag[] = []
+  for (const tag of [...a, ...b].sort(compareDeadTags)) {
+    const last = each.at(-1)
+    if (last === undefined || compareDeadTags(last, tag) !== 0) each.push(tag)
+    else if (tag.kills && !last.kills) each[each.length - 1] = tag
   }
-  const each = all
-    .sort(compareDeadTags)
-    .filter((tag, i) => i === 0 || compareDeadTags(all[i - 1] as DeadTag, tag) !== 0)
-  if (each.length <= DEAD_TAGS_MAX) return each
-  // The greatest of a union are among the greatest of its parts: still it does not matter who meets whom first.
-  const kept = each.toSorted((x, y) => y.stamp - x.stamp || compareDeadTags(x, y)).slice(0, DEAD_TAGS_MAX)
+  // The greatest of a union are among the greatest of its parts: it does not matter who meets whom first.
+  return latestTags(each, DEAD_TAGS_MAX)
+}
+
+/** Some `max` with the greatest stamps. */
+export function latestTags(tags: readonly DeadTag[], max: number): readonly DeadTag[] {
+  if (tags.length <= max) return tags
+  const kept = tags.toSorted((x, y) => y.stamp - x.stamp || compareDeadTags(x, y)).slice(0, max)
   return kept.sort(compareDeadTags)
 }
 
-/**
- * Of each tag when an attempt of its write was last made. Tags of one write are remembered and forgotten by this, together: of a later
- * one alone nobody could tell which attempts the first had doomed.
- */
-export function lastUses(tags: readonly DeadTag[]): readonly HybridTime[] {
-  return tags.map((tag, at) => {
-    let last = tag.stamp
-    // In order of id.
-    for (const step of [-1, 1])
-      for (let i = at + step, other = tags[i]; other?.id === tag.id; i += step, other = tags[i])
-        if (isSameWrite(tag, other) && other.stamp > last) last = other.stamp
-    return last
-  })
-}
-
-export function tagsUsedSince(tags: readonly DeadTag[], since: HybridTime): readonly DeadTag[] {
-  const uses = lastUses(tags)
-  return tags.filter((_, i) => (uses[i] as number) >= since)
+export function tagsSince(tags: readonly DeadTag[], since: HybridTime): readonly DeadTag[] {
+  return tags.every(({ stamp }) => stamp >= since) ? tags : tags.filter(({ stamp }) => stamp >= since)
 }
 
 function compareDeadTags(a: DeadTag, b: DeadTag): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : compareDots(a.dot, b.dot)
 }
 
-/** Whether both name the same attempts. */
+/** Whether both say the same of the same attempts. */
 export function sameDeadTags(a: readonly DeadTag[], b: readonly DeadTag[]): boolean {
-  return a.length === b.length && a.every((tag, i) => compareDeadTags(tag, b[i] as DeadTag) === 0)
+  const isSame = (tag: DeadTag, other: DeadTag): boolean =>
+    compareDeadTags(tag, other) === 0 && tag.kills === other.kills
+  return a.length === b.length && a.every((tag, i) => isSame(tag, b[i] as DeadTag))
 }
 
 /** What its attempts are to a client. */
@@ -195,15 +168,15 @@ export function liveOf(versions: readonly Version[], nowMs: number): readonly Ve
 
 // ── bytes ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** `lives` is the table of the enclosing format, which names nearly all of theirs. */
+/** `lives` is the table of the enclosing format, which names nearly all of theirs; places beyond it are those of tags that do not kill. */
 export function encodeDeadTags(writer: ByteWriter, deadTags: readonly DeadTag[], lives: Lives): void {
   writer.varint(deadTags.length)
-  for (const { id, fingerprint, dot, stamp, replaces } of deadTags) {
+  for (const { id, fingerprint, dot, stamp, replaces, kills } of deadTags) {
     writer.hex(id, 8)
     writer.hex(fingerprint, 4)
-    const place = Math.max(-1, placeOf(lives, dot.life))
-    writer.varint(2 * (place + 1) + (replaces ? 1 : 0))
-    if (place < 0) writer.life(dot.life)
+    const place = Math.max(-1, placeOf(lives, dot.life)) + 1
+    writer.varint(2 * (kills ? place : lives.length + 1 + place) + (replaces ? 1 : 0))
+    if (place === 0) writer.life(dot.life)
     writer.varint(dot.counter)
     writer.varint(stamp)
   }
@@ -220,13 +193,14 @@ export function decodeDeadTags(reader: ByteReader, lives: Lives): readonly DeadT
     const id = reader.hex(8)
     const fingerprint = reader.hex(4)
     const packed = reader.varint()
-    const place = Math.floor(packed / 2)
+    const kills = Math.floor(packed / 2) <= lives.length
+    const place = Math.floor(packed / 2) - (kills ? 0 : lives.length + 1)
     const life = place === 0 ? reader.life() : lives[place - 1]
     if (life === undefined) throw new MalformedBytes('life out of table')
     if (place === 0 && placeOf(lives, life) >= 0) throw new MalformedBytes('a life beside its table')
     const dot = { life, counter: reader.varint() }
     if (dot.counter === 0) throw new MalformedBytes('counter 0')
-    const tag = { id, fingerprint, dot, stamp: reader.varint(), replaces: packed % 2 === 1 }
+    const tag = { id, fingerprint, dot, stamp: reader.varint(), replaces: packed % 2 === 1, kills }
     if (i > 0 && compareDeadTags(tags[i - 1] as DeadTag, tag) >= 0) throw new MalformedBytes('dead tags out of order')
     tags.push(tag)
   }

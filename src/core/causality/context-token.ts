@@ -9,8 +9,8 @@ import {
   decodeDeadTags,
   encodeDeadTags,
   IDEMPOTENCY_WINDOW_MS,
-  lastUses,
-  tagsUsedSince,
+  latestTags,
+  tagsSince,
   uniteDeadTags,
 } from './attempts.ts'
 
@@ -35,15 +35,7 @@ const WINDOW: HybridTime = hybridFromMs(IDEMPOTENCY_WINDOW_MS)
 
 /** Of these tags, all of superseded writes, those that a context with this stamp carries: the latest, and as long as a client may retry. */
 export function tagsToCarry(tags: readonly DeadTag[], stamp: HybridTime, max: number): readonly DeadTag[] {
-  return tags.length === 0 ? tags : latestTags(tagsUsedSince(tags, stamp - WINDOW), max)
-}
-
-/** Some `max` that were used last; tags of one write all, or none. */
-function latestTags(tags: readonly DeadTag[], max: number): readonly DeadTag[] {
-  if (tags.length <= max) return tags
-  if (max <= 0) return []
-  const since = lastUses(tags).toSorted((a, b) => b - a)[max - 1] as number
-  return tagsUsedSince(tags, since)
+  return latestTags(tagsSince(tags, stamp - WINDOW), Math.max(0, max))
 }
 
 /** Longest token in characters. */
@@ -131,7 +123,7 @@ export function uniteContexts(a: CausalContext, b: CausalContext): CausalContext
   return {
     seen: a.seen.union(b.seen),
     stamp: Math.max(a.stamp, b.stamp),
-    tags: uniteDeadTags(a.tags, b.tags, []),
+    tags: uniteDeadTags(a.tags, b.tags),
   }
 }
 

@@ -13,10 +13,11 @@ import { decodeDot, decodeSteady, encodeSteady, isSteady, looksSteady, STEADY } 
 import { compareByStamp, type Version } from './version.ts'
 import {
   type DeadTag,
+  deadTagsOf,
   decodeDeadTags,
   encodeDeadTags,
   sameDeadTags,
-  tagsUsedSince,
+  tagsSince,
   uniteDeadTags,
   writesOf,
 } from './attempts.ts'
@@ -148,7 +149,10 @@ export function mergeAny(
     standing = standing.filter(({ dot }) => !alsoSuperseded.has(dot) || holds(view.versions, dot))
   const isStale = conflict === 'lww' && arriving.length === 0 && view.versions.length > 0
   const { versions, deadTags } = isStale
-    ? { versions: standing, deadTags: uniteDeadTags(mine.deadTags, view.deadTags, view.versions) }
+    ? {
+        versions: standing,
+        deadTags: uniteDeadTags(uniteDeadTags(mine.deadTags, view.deadTags), deadTagsOf(view.versions, false)),
+      }
     : meet(standing, mineKnows, arriving, theirsKnow, tags, conflict)
 
   const received: Dot[] = []
@@ -209,7 +213,7 @@ function sameRecord(a: KeyRecord | undefined, b: KeyRecord | null): boolean {
 /**
  * Shrinks a record to what is still needed: the span to the versions' own dots once every home's reported clock (`stable`, their
  * intersection) has the whole context, and the past to what the own clock lacks. Returns the same object when nothing shrinks, null
- * when nothing is left. `forgetTagsBeforeMs`: dead tags of writes that were last tried earlier, in a record that is stable, are forgotten.
+ * when nothing is left. `forgetTagsBeforeMs`: earlier dead tags, in a record that is stable, are forgotten.
  * That every home has the versions alone is not enough: what a version with a dead tag, or the loser of last-writer-wins, had
  * superseded is in the context, and in the past of no version that is still held.
  */
@@ -218,7 +222,7 @@ export function strip(record: KeyRecord, clock: DotSet, stable: DotSet, forgetTa
   const past = record.past.subtract(clock)
   const settled = record.versions.every((v) => stable.has(v.dot)) && contextOf(record, clock).isSubsetOf(stable)
   const deadTags =
-    settled && past.isEmpty ? tagsUsedSince(record.deadTags, hybridFromMs(forgetTagsBeforeMs)) : record.deadTags
+    settled && past.isEmpty ? tagsSince(record.deadTags, hybridFromMs(forgetTagsBeforeMs)) : record.deadTags
   const span = settled ? null : record.span
   if (span === record.span && past.equals(record.past) && deadTags.length === record.deadTags.length) return record
   const next: KeyRecord = { versions: record.versions, past, span, deadTags }
@@ -254,7 +258,7 @@ export function collect(
     past: NO_DOTS,
     versions: record.versions.filter((version) => !spent.includes(version)),
     span: spanOf(record),
-    deadTags: uniteDeadTags(record.deadTags, NO_TAGS, spent),
+    deadTags: uniteDeadTags(record.deadTags, deadTagsOf(spent, true)),
   }
   return isVacant(next) ? null : next
 }

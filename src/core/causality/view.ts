@@ -4,7 +4,7 @@
 // The union of such sets keeps the invariant; every rule of merging below is that union.
 
 import { ByteReader, ByteWriter, MalformedBytes, type Split } from '../bytes.ts'
-import { type DeadTag, decodeDeadTags, encodeDeadTags, uniteDeadTags, withoutDoomed } from './attempts.ts'
+import { type DeadTag, deadTagsOf, decodeDeadTags, encodeDeadTags, isDoomed, uniteDeadTags } from './attempts.ts'
 import { compareDots, type Life, sameDot } from './dot.ts'
 import { DotSet } from './dot-set.ts'
 import { compareByStamp, decodeVersion, encodeVersion, type Version } from './version.ts'
@@ -62,8 +62,14 @@ export function meet(
     else superseded.push(version)
   }
   if (survivors.length > 1) survivors.sort((a, b) => compareDots(a.dot, b.dot))
-  return { superseded, ...withoutDoomed(survivors, uniteDeadTags(deadTags.mine, deadTags.theirs, superseded)) }
+  const dead = uniteDeadTags(uniteDeadTags(deadTags.mine, deadTags.theirs), deadTagsOf(superseded, false))
+  const doomed = dead.length > 0 ? survivors.filter((version) => isDoomed(version, dead)) : NONE
+  if (doomed.length === 0) return { versions: survivors, superseded, deadTags: dead }
+  const versions = survivors.filter((version) => !doomed.includes(version))
+  return { versions, superseded, deadTags: uniteDeadTags(dead, deadTagsOf(doomed, false)) }
 }
+
+const NONE: readonly Version[] = []
 
 /** Up to so many, looking at one after the other is faster than halving. */
 const FEW = 16
@@ -100,7 +106,8 @@ function meetLastWriterWins(
   else versions = theirs.filter((v) => !mineKnows.has(v.dot))
   const superseded = all.filter((v) => !holds(versions, v.dot))
   // They tell a retry what became of its write. Nothing dies of them: with the greatest stamp as the other rule there would be a cycle.
-  return { versions, superseded, deadTags: uniteDeadTags(deadTags.mine, deadTags.theirs, superseded) }
+  const dead = uniteDeadTags(deadTags.mine, deadTags.theirs)
+  return { versions, superseded, deadTags: uniteDeadTags(dead, deadTagsOf(superseded, false)) }
 }
 
 /** The union of two views. Commutative, associative, idempotent. */

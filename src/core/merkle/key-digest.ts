@@ -5,16 +5,17 @@ import type { Hash64 } from '../hash64.ts'
 import type { KeyHash } from '../ring/key-hash.ts'
 import { WordHash } from '../word-hash.ts'
 
-interface Named {
+interface NamedTag {
   readonly id: string
   readonly dot: { readonly life: string; readonly counter: number }
+  readonly kills: boolean
 }
 
 /** `dots`: of the versions, in one order on all nodes. Ids of tags and lives are 16 hex digits. */
 export function keyDigest(
   hash: KeyHash,
-  versions: readonly { readonly dot: Named['dot'] }[],
-  deadTags: readonly Named[],
+  versions: readonly { readonly dot: NamedTag['dot'] }[],
+  deadTags: readonly NamedTag[],
 ): Hash64 {
   const digest = new WordHash()
   digest.add(hash.hi, hash.lo)
@@ -23,10 +24,10 @@ export function keyDigest(
     digest.addLife(dot.life)
     digest.addNumbers(dot.counter, 0)
   }
-  for (const { id, dot } of deadTags) {
+  for (const { id, dot, kills } of deadTags) {
     digest.addLife(id)
     digest.addLife(dot.life)
-    digest.addNumbers(dot.counter, 0)
+    digest.addNumbers(dot.counter, kills ? 1 : 0)
   }
   return digest.finish()
 }

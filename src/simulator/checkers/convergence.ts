@@ -71,9 +71,8 @@ function contentsOf(storage: Storage, partition: number, withClock: boolean): st
     const shown = versions.map(
       (v) => `${formatDot(v.dot)}${v.content ? '' : '†'}${v.deadlineMs === null ? '' : `@${v.deadlineMs}`}`,
     )
-    records.push(
-      `${entry.bucket}/${entry.key}=${shown.join('+')}${withClock && deadTags.length > 0 ? `|${deadTags.map(({ id, dot }) => `${id}@${formatDot(dot)}`).join()}` : ''}`,
-    )
+    const tags = withClock ? deadTags.map(({ id, dot, kills }) => `${kills ? '|' : '?'}${id}@${formatDot(dot)}`) : []
+    records.push(`${entry.bucket}/${entry.key}=${shown.join('+')}${tags.join('')}`)
   }
   return `[${records.join(' ')}]${withClock ? storage.clockOf(partition).toString() : ''}`
 }

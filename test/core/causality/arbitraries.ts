@@ -1,7 +1,7 @@
 // Random material of the causal core: dots, sets, versions, and views that some history could have left behind.
 
 import fc from 'fast-check'
-import { type DeadTag, deadTagOf, IDEMPOTENCY_WINDOW_MS, uniteDeadTags } from '../../../src/core/causality/attempts.ts'
+import { type DeadTag, deadTagsOf, IDEMPOTENCY_WINDOW_MS, uniteDeadTags } from '../../../src/core/causality/attempts.ts'
 import { compareDots, type Dot, formatDot } from '../../../src/core/causality/dot.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import { hybridFromMs } from '../../../src/core/causality/hybrid-clock.ts'
@@ -56,9 +56,12 @@ export const anyVersions: fc.Arbitrary<Version[]> = fc
 
 export const anyDeadTags: fc.Arbitrary<DeadTag[]> = fc
   .uniqueArray(
-    anyVersion()
-      .filter(({ tag }) => tag !== null)
-      .map((version) => deadTagOf(version)!),
+    fc
+      .tuple(
+        anyVersion().filter(({ tag }) => tag !== null),
+        fc.boolean(),
+      )
+      .map(([version, kills]) => deadTagsOf([version], kills)[0]!),
     { maxLength: 3, selector: ({ id, dot }) => `${id} ${formatDot(dot)}` },
   )
   .map((tags) => tags.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : compareDots(a.dot, b.dot))))
@@ -78,8 +81,16 @@ interface Move {
   readonly kind: 'write' | 'merge'
   readonly blind: boolean
   readonly tag: Tag | null
+  /** Its context names no dead tags: they had found no room. */
+  readonly isTerse: boolean
   /** Milliseconds. */
   readonly late: number
+}
+
+/** A write, and what its client had seen. */
+export interface Written {
+  readonly version: Version
+  readonly context: DotSet
 }
 
 /**
@@ -87,19 +98,29 @@ interface Move {
  * context saw; the rule is 1.
  */
 export function viewsOfHistory(conflict: Conflict, later = 1): fc.Arbitrary<[View, View, View]> {
+  return histories(conflict, later).map(({ views }) => views)
+}
+
+/** With all that was written. */
+export function histories(
+  conflict: Conflict,
+  later = 1,
+): fc.Arbitrary<{ readonly views: [View, View, View]; readonly writes: readonly Written[] }> {
   const move: fc.Arbitrary<Move> = fc.record({
     from: fc.nat(2),
     to: fc.nat(2),
     kind: fc.constantFrom('write' as const, 'merge' as const),
     blind: fc.boolean(),
     tag: fc.option(anyTag, { freq: 2 }),
+    isTerse: fc.boolean(),
     // Also so that a tag is used for another write a day later, and by attempts of which only neighbours are of one write.
     late: fc.nat(5).map((i) => (conflict === 'lww' ? i : i * 0.6 * IDEMPOTENCY_WINDOW_MS)),
   })
   return fc.array(move, { maxLength: 14 }).map((moves) => {
     const views: [View, View, View] = [EMPTY_VIEW, EMPTY_VIEW, EMPTY_VIEW]
+    const writes: Written[] = []
     let counter = 0
-    for (const { from, to, kind, blind, tag, late } of moves) {
+    for (const { from, to, kind, blind, tag, isTerse, late } of moves) {
       const source = views[from]!
       if (kind === 'merge') {
         views[to] = mergeViews(views[to]!, source, conflict)
@@ -119,9 +140,10 @@ export function viewsOfHistory(conflict: Conflict, later = 1): fc.Arbitrary<[Vie
         tag: told,
         content,
       }
-      const tags = uniteDeadTags([], [], seen.versions)
+      const tags = isTerse ? [] : uniteDeadTags(seen.deadTags, deadTagsOf(seen.versions, true))
+      writes.push({ version: written, context: seen.seen })
       views[to] = mergeViews(views[to]!, writeView(written, seen.seen, tags), conflict)
     }
-    return views
+    return { views, writes }
   })
 }

@@ -96,7 +96,7 @@ describe('a context token', () => {
   test('as many siblings as a bucket allows fit, each with the tag of its idempotent write', () => {
     const lives = ['1', '2', '3', '4', '5'].map((digit) => digit.repeat(16))
     const tags = Array.from({ length: 100 }, (_, i) => ({
-      ...{ id: String(i).padStart(16, '0'), fingerprint: 'f'.repeat(8), replaces: i % 2 === 0 },
+      ...{ id: String(i).padStart(16, '0'), fingerprint: 'f'.repeat(8), replaces: i % 2 === 0, kills: i % 3 > 0 },
       // Other keys of the partition took the counters between.
       ...{ dot: { life: lives[i % 5] as string, counter: 1 + i * 300 }, stamp: 2 ** 52 - i },
     }))
@@ -115,7 +115,7 @@ describe('a context token', () => {
 
   test('the earliest tags are left out where they do not fit, so that what is stored can be read', () => {
     const tags = Array.from({ length: 300 }, (_, i) => ({
-      ...{ id: String(i).padStart(16, '0'), fingerprint: 'f'.repeat(8), replaces: false },
+      ...{ id: String(i).padStart(16, '0'), fingerprint: 'f'.repeat(8), replaces: false, kills: i % 2 > 0 },
       ...{ dot: { life: '1'.repeat(16), counter: 1 + 2 * i }, stamp: 2 ** 51 + i },
     }))
     const context = { seen: DotSet.of(...tags.map(({ dot }) => dot)), stamp: 2 ** 52, tags }
@@ -130,7 +130,7 @@ describe('a context token', () => {
     const now = hybridFromMs(1_700_000_000_000)
     const day = hybridFromMs(IDEMPOTENCY_WINDOW_MS)
     const tags = Array.from({ length: 40 }, (_, i) => ({
-      ...{ id: String(i).padStart(16, '0'), fingerprint: 'f'.repeat(8), replaces: false },
+      ...{ id: String(i).padStart(16, '0'), fingerprint: 'f'.repeat(8), replaces: false, kills: i % 2 > 0 },
       ...{ dot: { life: '1'.repeat(16), counter: 1 + i }, stamp: now - day + i - 20 },
     }))
     expect(tagsToCarry(tags, now, 40)).toEqual(tags.slice(20))

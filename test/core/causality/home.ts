@@ -2,6 +2,7 @@
 // filling, exchange and collection as small as they can be. Every rule that a scenario breaks is a replaceable function.
 // Knows nothing of disks, links or time.
 
+import { deadTagsOf } from '../../../src/core/causality/attempts.ts'
 import { type Dot, sameDot } from '../../../src/core/causality/dot.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import * as rules from '../../../src/core/causality/record.ts'
@@ -279,6 +280,11 @@ export function version(life: string, counter: number, text: string | null, rest
 
 export function put(value: Version, context: DotSet = DotSet.empty()): View {
   return writeView(value, context, [])
+}
+
+/** By a client that has seen these: their tags go along. */
+export function putOver(value: Version, ...seen: readonly Version[]): View {
+  return writeView(value, DotSet.of(...seen.map(({ dot }) => dot)), deadTagsOf(seen, true))
 }
 
 export function texts(view: View | null): string[] {

@@ -18,7 +18,7 @@ import {
   viewOf,
 } from '../../../src/core/causality/record.ts'
 import { type Conflict, EMPTY_VIEW, mergeViews, type View, writeView } from '../../../src/core/causality/view.ts'
-import { anyDots, LIVES, viewsOfHistory } from './arbitraries.ts'
+import { anyDots, histories, LIVES, viewsOfHistory, type Written } from './arbitraries.ts'
 
 const told = (view: View): unknown => ({
   versions: view.versions.map((v) => `${formatDot(v.dot)}@${v.stamp}`),
@@ -158,6 +158,38 @@ test('siblings: the versions of a view are never ordered by what either saw, and
         }
       }
     }),
+  )
+})
+
+test('siblings: whatever is gone is followed by what lives: by who had seen it, or by who replaced its write', () => {
+  fc.assert(
+    fc.property(histories('siblings'), ({ views, writes }) => {
+      const all = views.reduce((union, view) => mergeViews(union, view, 'siblings'))
+      const heard = writes.filter(({ version }) => all.seen.has(version.dot))
+      const followersOf = ({ version }: Written): Written[] => {
+        const { tag } = version
+        return heard.filter(({ version: other, context }) => {
+          if (context.has(version.dot)) return true
+          const wasSeen = heard.some((one) => one.context.has(other.dot))
+          return wasSeen && areTwins(version, other) && (tag?.basis ?? 0) < other.stamp
+        })
+      }
+      const lives = new Set<Written>(
+        heard.filter(({ version }) => all.versions.some((v) => sameDot(v.dot, version.dot))),
+      )
+      const reached = new Set<Written>()
+      const reaches = (one: Written): boolean => {
+        if (lives.has(one)) return true
+        if (reached.has(one)) return false
+        reached.add(one)
+        return followersOf(one).some(reaches)
+      }
+      for (const one of heard) {
+        reached.clear()
+        expect(reaches(one)).toBe(true)
+      }
+    }),
+    { numRuns: 3000 },
   )
 })
 

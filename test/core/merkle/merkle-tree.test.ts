@@ -119,7 +119,14 @@ test('a key is told by its name, its dots and its dead tags, each in order', () 
   const dot = (life: string, counter: number): { dot: { life: string; counter: number } } => ({
     dot: { life, counter },
   })
-  const dead = (id: string, counter: number): ReturnType<typeof dot> & { id: string } => ({ id, ...dot(b, counter) })
+  const dead = (
+    id: string,
+    counter: number,
+    kills = true,
+  ): ReturnType<typeof dot> & { id: string; kills: boolean } => ({
+    ...{ id, kills },
+    ...dot(b, counter),
+  })
   const told = [
     digestOf(keyHash('b', 'k'), [], [dead(a, 1)]),
     digestOf(keyHash('b', 'l'), [], [dead(a, 1)]),
@@ -131,6 +138,7 @@ test('a key is told by its name, its dots and its dead tags, each in order', () 
     digestOf(keyHash('b', 'k'), [dot(a, 1)], [dead(a, 1)]),
     digestOf(keyHash('b', 'k'), [dot(a, 1)], [dead(b, 1)]),
     digestOf(keyHash('b', 'k'), [dot(a, 1)], [dead(b, 2)]),
+    digestOf(keyHash('b', 'k'), [dot(a, 1)], [dead(a, 1, false)]),
     digestOf(keyHash('b', 'k'), [dot(a, 2 ** 32 + 1)], []),
     digestOf(keyHash('b', 'k'), [dot(a, 2 ** 33 + 1)], []),
   ]

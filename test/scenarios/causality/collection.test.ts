@@ -1,7 +1,7 @@
 // Stories T7, T8, T16, T18, T20 and T21: a deletion leaves on proof, and what was superseded stays so.
 
 import { describe, expect, test } from 'vitest'
-import { DEAD_TAGS_MAX, deadTagOf, IDEMPOTENCY_WINDOW_MS, withoutTwins } from '../../../src/core/causality/attempts.ts'
+import { DEAD_TAGS_MAX, deadTagsOf, IDEMPOTENCY_WINDOW_MS, withoutTwins } from '../../../src/core/causality/attempts.ts'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
 import { hybridFromMs } from '../../../src/core/causality/hybrid-clock.ts'
 import { mergeIntoRecord, strip } from '../../../src/core/causality/record.ts'
@@ -11,6 +11,7 @@ import {
   type Home,
   homesNamed,
   put,
+  putOver,
   readFrom,
   type Report,
   RULES,
@@ -81,7 +82,7 @@ describe('T16 every attempt of an idempotent write has an ordinary dot', () => {
     const homes = three(RULES)
     const [r0, , r2] = homes
     for (const home of homes) home.receive('k', put(attempt))
-    const dead = [deadTagOf(attempt)!]
+    const dead = deadTagsOf([attempt], true)
     for (const home of homes) home.receive('k', writeView(version(B, 1, null), DotSet.of(attempt.dot), dead))
     for (const home of homes) expect(home.tend('k', reportsOf(homes), 1)).toHaveLength(1)
     // A list of hash dots is no clock: it has no counters to close, so that one day it must be forgotten.
@@ -99,7 +100,7 @@ describe('T16 every attempt of an idempotent write has an ordinary dot', () => {
     const first = version(A, 1, 'once', { tag })
     const second = version(B, 1, 'once', { tag })
     r0.receive('k', put(first))
-    r0.receive('k', put(version(A, 2, 'newer'), DotSet.of(first.dot)))
+    r0.receive('k', putOver(version(A, 2, 'newer'), first))
     r0.receive('k', put(second))
     expect(texts(r0.look('k'))).toEqual(['newer'])
     r1.receive('k', put(second))
@@ -115,7 +116,7 @@ describe('T18 a record is stripped when every home has its whole context', () =>
     const homes = three(rules)
     const [r0, r1] = homes
     const first = version(A, 1, 'first', { tag })
-    const successor = put(version(A, 2, 'successor'), DotSet.of(first.dot))
+    const successor = putOver(version(A, 2, 'successor'), first)
     for (const home of homes) home.receive('k', put(first))
     for (const home of homes) home.receive('k', successor)
     // A sibling at r0, r1; a late attempt under the dead tag has seen it, and reaches r0 and r2 alone.
@@ -164,7 +165,7 @@ describe('T20 an expired attempt of an idempotent write leaves its tag behind', 
   test('the tag says which attempt there was, until its window is over', () => {
     const homes = collected(RULES)
     const [r0] = homes
-    expect(r0.look('k')?.deadTags).toEqual([deadTagOf(first)])
+    expect(r0.look('k')?.deadTags).toEqual(deadTagsOf([first], true))
     for (const home of homes) home.tend('k', reportsOf(homes), 1)
     expect(homes.map(({ records }) => records.size)).toEqual([0, 0, 0])
   })
@@ -186,7 +187,7 @@ describe('T21 a day later an Idempotency-Key names another write', () => {
   const story = (rules: Rules, again: Version, context = DotSet.empty()): string[] => {
     const homes = three(rules)
     for (const home of homes) home.receive('k', put(monday))
-    for (const home of homes) home.receive('k', put(version(A, 2, 'shipped'), DotSet.of(monday.dot)))
+    for (const home of homes) home.receive('k', putOver(version(A, 2, 'shipped'), monday))
     for (const home of homes) home.receive('k', put(again, context))
     return texts(readFrom(homes, 'k'))
   }

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { DotSet } from '../../../src/core/causality/dot-set.ts'
-import { homesNamed, put, readFrom, type Rules, texts, version } from '../../core/causality/home.ts'
+import { homesNamed, put, putOver, readFrom, type Rules, texts, version } from '../../core/causality/home.ts'
 import * as variants from '../../core/causality/variants.ts'
 
 const A = 'aaaaaaaaaaaaaaaa'
@@ -31,7 +31,7 @@ describe('T19 what travels is what has news in its context, not only in its vers
     const first = version(A, 1, 'first', { tag })
     for (const home of [r0!, r1!, r2!]) {
       home.receive('k', put(first))
-      home.receive('k', put(version(A, 2, 'successor'), DotSet.of(first.dot)))
+      home.receive('k', putOver(version(A, 2, 'successor'), first))
     }
     r1!.receive('k', put(version(B, 1, 'gone')))
     // Under the dead tag: not held anywhere, but what it saw is superseded.

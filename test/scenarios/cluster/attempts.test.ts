@@ -78,6 +78,63 @@ describe('an attempt that outlives the first, for it knew what came later, lives
   })
 })
 
+// Found by a review: whether the second died depended on which dead one was heard of first.
+describe('of three attempts, of which two were replaced, the third goes if it had seen neither or only the first', () => {
+  const key = { ...ONE, idempotencyKey: 'order 41' }
+
+  /** The first at r0, replaced by "shipped"; the second at r2, over "later"; the third at r1, replaced by "next". */
+  async function begin(handoff: boolean): Promise<Story> {
+    const story = await Story.begin({ nodes: 3, healing: { handoff } })
+    const { r0, r1, r2, cluster } = story
+    await story.cutOff(r2)
+    await story.cutOff(r0)
+    const context = await story.write(r0, 'paid', key)
+    await cluster.time.runFor(1000)
+    await story.write(r2, 'paid', { ...key, context: await story.write(r2, 'later', ONE) })
+    await story.write(r0, 'shipped', { ...ONE, context })
+    await cluster.time.runFor(1000)
+    await story.write(r1, 'next', { ...ONE, context: await story.write(r1, 'paid', key) })
+    return story
+  }
+
+  test.for(['r0', 'r1'] as const)('whoever is heard first (%s)', async (first) => {
+    const story = await begin(false)
+    const { network, time } = story.cluster
+    network.heal(story[first].name, story.r2.name)
+    network.heal(story.r2.name, story[first].name)
+    await time.runFor(60_000)
+    await story.reunite()
+    await time.runFor(60_000)
+    expect(await story.shows(story.r0, { r: 3 })).toEqual(['next', 'shipped'])
+  })
+
+  test('though it was read before', async () => {
+    const story = await begin(true)
+    const { r0, r2, cluster } = story
+    cluster.network.heal(r0.name, r2.name)
+    cluster.network.heal(r2.name, r0.name)
+    await cluster.time.runFor(20_000)
+    expect(await story.shows(r0, { r: 2, sloppy: false })).toEqual(['paid', 'shipped'])
+    await story.reunite()
+    await cluster.time.runFor(20_000)
+    expect(await story.shows(r0, { r: 2, sloppy: false })).toEqual(['next', 'shipped'])
+  })
+})
+
+// Found by a review: they counted as one sibling, whose number is bounded.
+test('attempts of one write are not stored without end', async () => {
+  const story = await Story.begin({ nodes: 3 })
+  const { r0, cluster } = story
+  const asked = { idempotencyKey: 'order 43', w: 3, sloppy: false }
+  const puts = Array.from({ length: 600 }, () => story.beginPut(r0, 'paid', asked))
+  const answers = await cluster.time.settle(Promise.all(puts))
+  const refused = answers.filter(({ type }) => type === 'too-many-siblings').length
+  expect(answers.filter(({ type }) => type === 'stored').length + refused).toBe(600)
+  expect(refused).toBeGreaterThan(50)
+  await cluster.time.runFor(10_000)
+  expect(await story.shows(r0, { r: 3 })).toEqual(['paid'])
+})
+
 // Found by a review: judged by the deadline of the attempt with the least dot, which may be the later one.
 test.for(['a', 'b', 'c', 'd', 'e', 'f'])('a retry of what has expired has no entity tag (seed %s)', async (seed) => {
   const story = await Story.begin({ seed })

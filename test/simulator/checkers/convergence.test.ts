@@ -92,7 +92,7 @@ test('clocks, where they are compared', async () => {
 })
 
 test('dead tags, where they are compared', async () => {
-  const tag = { id: '1111111111111111', fingerprint: 'aaaaaaaa', stamp: 1, replaces: false }
+  const tag = { id: '1111111111111111', fingerprint: 'aaaaaaaa', stamp: 1, replaces: false, kills: true }
   const tagged: Stage = async (scene, _told, [first, second, third]) => {
     const b = scene.write('b')
     await scene.store(b, [first, second])
