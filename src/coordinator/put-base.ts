@@ -5,7 +5,7 @@ import { type DeadTag, endOfUse, isSameKey, usedBy, withoutTwins } from '../core
 import { type CausalContext, EMPTY_CONTEXT } from '../core/causality/context-token.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
 import type { Mark, Tag, Version } from '../core/causality/version.ts'
-import type { View } from '../core/causality/view.ts'
+import { EMPTY_VIEW, type View } from '../core/causality/view.ts'
 import { entityTag } from '../core/causality/view-digest.ts'
 import { contextOf, nothingDone, preconditionFails, readReceipt, shown } from './answers.ts'
 import type { Explanation } from './explanation.ts'
@@ -59,12 +59,11 @@ export async function readBase(
   if (found.type === 'context-not-reached' && !isRetry)
     found = await read(parts, inHalfTheTime(plan, parts.clock.monotonic()), null, explanation)
   if (found.type !== 'read') {
-    if (mustRead || isRetry || mark === null || asked === null) return found
+    if (mustRead || isRetry) return found
     // Whoever answers at all may know that it was made. Without that it still goes out: its mark makes the attempts one when they meet.
-    const one = { ...inHalfTheTime(plan, parts.clock.monotonic()), r: 1 }
-    const told = await read(parts, one, null, explanation)
-    const made = told.type === 'read' ? madeBefore(plan, told.view, asked, context) : null
-    return made ?? { context, attempt: null, tag: { ...mark, basis: context.stamp, replaces: false } }
+    for (let r = Math.max(1, plan.r - 1); found.type !== 'read' && r > 0; r--)
+      found = await read(parts, { ...inHalfTheTime(plan, parts.clock.monotonic()), r }, null, explanation)
+    if (found.type !== 'read') return baseOver(context, mark, EMPTY_VIEW, NO_VERSIONS)
   }
   const { view } = found
   const made = asked && madeBefore(plan, view, asked, context)
@@ -78,14 +77,20 @@ export async function readBase(
       ...(explanation && { explain: explanation.entries }),
     }
   }
-  const base = mustRead ? contextOf(view) : context
+  return baseOver(mustRead ? contextOf(view) : context, mark, view, versions)
+}
+
+/** A new attempt: its tag says what the read has shown, however few have answered it. */
+function baseOver(context: CausalContext, mark: Mark | null, view: View, live: readonly Version[]): Base {
   const tag = mark && {
     ...mark,
-    basis: Math.max(base.stamp, endOfEarlier(view, mark)),
-    replaces: versions.length > 0,
+    basis: Math.max(context.stamp, endOfEarlier(view, mark)),
+    replaces: live.length > 0,
   }
-  return { context: base, attempt: null, tag }
+  return { context, attempt: null, tag }
 }
+
+const NO_VERSIONS: readonly Version[] = []
 
 function madeBefore(plan: Plan, view: View, asked: Asked, context: CausalContext): Base | Failure | null {
   const made = attemptOf(view, asked)
