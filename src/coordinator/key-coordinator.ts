@@ -37,10 +37,10 @@ import type {
   PutOutcome,
   Receipt,
 } from './operations.ts'
-import { asBase, byHomes, type Plan, planAgain, planFor } from './plan.ts'
+import { asBase, byHomes, type Plan, planFor } from './plan.ts'
 import { type Attempt, type Base, readBase, type Started } from './put-base.ts'
 import { Reach } from './reach.ts'
-import { read, type ReadingParts } from './reading.ts'
+import { read, readInForce, type ReadingParts } from './reading.ts'
 import { unknown, write, type WritingParts } from './writing.ts'
 
 export interface KeyCoordinatorParts extends ReadingParts, WritingParts {
@@ -63,19 +63,13 @@ export class KeyCoordinator {
     const started = start instanceof Promise ? await start : start
     if ('type' in started) return started
     const { explanation } = started
-    let { plan } = started
-    let result: Awaited<ReturnType<typeof read>>
-    for (let round = 1; ; round++) {
-      result = await read(this.#parts, plan, options.context?.seen ?? null, explanation)
-      const again = planAgain(plan, this.#parts.directory())
-      if (again === plan || round === ROUNDS_MAX) break
-      plan = again
-    }
-    if (result.type !== 'read') return result
-    const receipt = readReceipt(plan, result)
-    const versions = shown(result)
+    const mustInclude = options.context?.seen ?? null
+    const { plan, found } = await readInForce(this.#parts, started.plan, asItIs, mustInclude, explanation)
+    if (found.type !== 'read') return found
+    const receipt = readReceipt(plan, found)
+    const versions = shown(found)
     // What the client brought and what the answer includes: it has seen both.
-    const context = contextOf(result.view, options.context)
+    const context = contextOf(found.view, options.context)
     const outcome: GetOutcome =
       versions.length === 0
         ? { type: 'not-found', context: context.seen.isEmpty ? null : context, receipt }
@@ -91,13 +85,12 @@ export class KeyCoordinator {
         ? null
         : markOf(options.bucket, options.key, options.idempotencyKey, options.content)
     const base = this.#base(started, options.context, options.precondition, mark)
-    return base instanceof Promise
-      ? base.then((found) => this.#putOver(started, options, found))
-      : this.#putOver(started, options, base)
+    return base instanceof Promise ? base.then((found) => this.#putOver(options, found)) : this.#putOver(options, base)
   }
 
-  #putOver(started: Started, options: PutOptions, base: Base | Failure): Promise<PutOutcome> {
+  #putOver(options: PutOptions, base: Base | Failure): Promise<PutOutcome> {
     if ('type' in base) return Promise.resolve(base)
+    const { started } = base
     const { plan } = started
     if (base.attempt) return this.#stored(started, options, base.attempt, base.context)
     const attempt = this.#mint(plan, options.content, base.context, base.tag, options.ttlMs)
@@ -112,11 +105,11 @@ export class KeyCoordinator {
     const start = this.#startRead(options)
     const started = start instanceof Promise ? await start : start
     if ('type' in started) return started
-    const { plan, explanation } = started
+    const { explanation } = started
     const given =
       options.context === undefined || options.context === 'latest' || options.precondition ? null : options.context
-    const question = asBase(given ? plan : byHomes(plan), this.#parts.clock.monotonic())
-    const found = await read(this.#parts, question, null, explanation)
+    const question = (plan: Plan): Plan => asBase(given ? plan : byHomes(plan), this.#parts.clock.monotonic())
+    const { plan, found } = await readInForce(this.#parts, started.plan, question, null, explanation)
     if (found.type !== 'read') return found
     const versions = shown(found)
     const failed = preconditionFails(options.precondition, versions)
@@ -143,7 +136,7 @@ export class KeyCoordinator {
       }
     }
     const deletion = this.#mint(plan, null, context, null, undefined)
-    const { result, judgedBy } = await write(this.#parts, this.#reach, started, deletion)
+    const { result, judgedBy } = await write(this.#parts, this.#reach, { plan, explanation }, deletion)
     const told = {
       receipt: { ...writeReceipt(judgedBy, result), superseded },
       ...(explanation && { explain: explanation.entries }),
@@ -196,7 +189,7 @@ export class KeyCoordinator {
     mark: Mark | null,
   ): Base | Promise<Base | Failure> {
     if (given !== 'latest' && precondition === undefined && mark === null)
-      return { context: given ?? EMPTY_CONTEXT, attempt: null, tag: null }
+      return { started, context: given ?? EMPTY_CONTEXT, attempt: null, tag: null }
     return readBase(this.#parts, started, { given, precondition, mark }, this.#reach)
   }
 
@@ -271,8 +264,9 @@ function isRefused(written: readonly Written[], { dot }: Version): boolean {
   return false
 }
 
-// Each further round needs one more change of settings right during the one before.
-const ROUNDS_MAX = 3
+function asItIs(plan: Plan): Plan {
+  return plan
+}
 
 // The last instant that a date can name.
 const DEADLINE_MAX_MS = 8_640_000_000_000_000

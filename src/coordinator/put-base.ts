@@ -3,6 +3,7 @@
 
 import { type DeadTag, endOfUse, isSameKey, usedBy, withoutTwins } from '../core/causality/attempts.ts'
 import { type CausalContext, EMPTY_CONTEXT } from '../core/causality/context-token.ts'
+import type { DotSet } from '../core/causality/dot-set.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
 import type { Mark, Tag, Version } from '../core/causality/version.ts'
 import { EMPTY_VIEW, type View } from '../core/causality/view.ts'
@@ -12,7 +13,7 @@ import type { Explanation } from './explanation.ts'
 import type { Failure, Precondition } from './operations.ts'
 import { asBase, byHomes, type Plan } from './plan.ts'
 import type { Reach } from './reach.ts'
-import { read, type ReadingParts } from './reading.ts'
+import { type InForce, readInForce, type ReadingParts } from './reading.ts'
 
 export interface Started {
   readonly plan: Plan
@@ -27,6 +28,8 @@ export interface Attempt {
 }
 
 export interface Base {
+  /** With the plan by which the base was read: the write is judged by it too. */
+  readonly started: Started
   readonly context: CausalContext
   /** Not null: the write was made before; what remains is to bring it to enough replicas. */
   readonly attempt: Attempt | null
@@ -41,32 +44,27 @@ export interface AskedOf {
 
 export async function readBase(
   parts: ReadingParts,
-  { plan, explanation }: Started,
+  { plan: first, explanation }: Started,
   { given, precondition, mark }: AskedOf,
   reach: Reach,
 ): Promise<Base | Failure> {
   const context = given === 'latest' || given === undefined ? EMPTY_CONTEXT : given
-  await reach.enough(plan, plan.w)
+  await reach.enough(first, first.w)
   const asked = mark && { ...mark, stamp: parts.hybrid.read(parts.clock.now()) }
   const mustRead = given === 'latest' || precondition !== undefined
   // Whether the write was made before is known where all is known that its client has seen.
   const mustInclude = asked && !mustRead && !context.seen.isEmpty ? context.seen : null
   // A client that saw an earlier attempt of this very write: what became of it must be known before there is another one.
   const isRetry = asked !== null && context.tags.some((seen) => isSameKey(asked, seen))
-  const now = parts.clock.monotonic()
-  const question = mustRead ? byHomes(asBase(plan, now)) : isRetry ? asBase(plan, now) : inHalfTheTime(plan, now)
-  let found = await read(parts, question, mustInclude, explanation)
-  if (found.type === 'context-not-reached' && !isRetry)
-    found = await read(parts, inHalfTheTime(plan, parts.clock.monotonic()), null, explanation)
-  if (found.type !== 'read') {
-    if (mustRead || isRetry) return found
-    // Whoever answers at all may know that it was made. Without that it still goes out: its mark makes the attempts one when they meet.
-    for (let r = Math.max(1, plan.r - 1); found.type !== 'read' && r > 0; r--)
-      found = await read(parts, { ...inHalfTheTime(plan, parts.clock.monotonic()), r }, null, explanation)
-    if (found.type !== 'read') return baseOver(context, mark, EMPTY_VIEW, NO_VERSIONS)
-  }
+  const isNeeded = mustRead || isRetry
+  const question = (plan: Plan): Plan => asBase(mustRead ? byHomes(plan) : plan, parts.clock.monotonic())
+  const { plan, found } = isNeeded
+    ? await readInForce(parts, first, question, mustInclude, explanation)
+    : await readWhatThereIs(parts, first, mustInclude, explanation)
+  const started = { plan, explanation }
+  if (found.type !== 'read') return isNeeded ? found : baseOver(started, context, mark, EMPTY_VIEW, NO_VERSIONS)
   const { view } = found
-  const made = asked && madeBefore(plan, view, asked, context)
+  const made = asked && madeBefore(started, view, asked, context)
   if (made) return made
   const versions = shown(found)
   if (preconditionFails(precondition, versions)) {
@@ -77,29 +75,52 @@ export async function readBase(
       ...(explanation && { explain: explanation.entries }),
     }
   }
-  return baseOver(mustRead ? contextOf(view) : context, mark, view, versions)
+  return baseOver(started, mustRead ? contextOf(view) : context, mark, view, versions)
+}
+
+/**
+ * Whoever answers at all may know that the write was made. Without that it still goes out: its mark makes the attempts one when they meet.
+ */
+async function readWhatThereIs(
+  parts: ReadingParts,
+  first: Plan,
+  mustInclude: DotSet | null,
+  explanation: Explanation | null,
+): Promise<InForce> {
+  const question = (plan: Plan): Plan => inHalfTheTime(plan, parts.clock.monotonic())
+  let told = await readInForce(parts, first, question, mustInclude, explanation)
+  if (told.found.type === 'context-not-reached') told = await readInForce(parts, told.plan, question, null, explanation)
+  for (let r = Math.max(1, told.plan.r - 1); told.found.type !== 'read' && r > 0; r--)
+    told = await readInForce(parts, told.plan, (plan) => ({ ...question(plan), r }), null, explanation)
+  return told
 }
 
 /** A new attempt: its tag says what the read has shown, however few have answered it. */
-function baseOver(context: CausalContext, mark: Mark | null, view: View, live: readonly Version[]): Base {
+function baseOver(
+  started: Started,
+  context: CausalContext,
+  mark: Mark | null,
+  view: View,
+  live: readonly Version[],
+): Base {
   const tag = mark && {
     ...mark,
     basis: Math.max(context.stamp, endOfEarlier(view, mark)),
     replaces: live.length > 0,
   }
-  return { context, attempt: null, tag }
+  return { started, context, attempt: null, tag }
 }
 
 const NO_VERSIONS: readonly Version[] = []
 
-function madeBefore(plan: Plan, view: View, asked: Asked, context: CausalContext): Base | Failure | null {
+function madeBefore(started: Started, view: View, asked: Asked, context: CausalContext): Base | Failure | null {
   const made = attemptOf(view, asked)
   if (made === null) return null
-  if (made === 'mismatch') return { type: 'idempotency-mismatch', ...nothingDone(plan, plan.w) }
+  if (made === 'mismatch') return { type: 'idempotency-mismatch', ...nothingDone(started.plan, started.plan.w) }
   // Of one that is gone the view may not say it: what is collected is in clocks alone.
   const seen = view.seen.clone()
   seen.add(made.dot)
-  return { context, attempt: { version: made, view: { ...view, seen }, intent: 'repair' }, tag: made.tag }
+  return { started, context, attempt: { version: made, view: { ...view, seen }, intent: 'repair' }, tag: made.tag }
 }
 
 interface Asked extends Mark {

@@ -15,7 +15,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import type { Explanation } from './explanation.ts'
 import type { Failure, Guarantee } from './operations.ts'
-import { type Plan, receiptOf } from './plan.ts'
+import { type Plan, planAgain, receiptOf } from './plan.ts'
 import { readRound, type ReadRoundResult } from './read-round.ts'
 import type { WriteAnswer } from './replica-answers.ts'
 import type { Replicas } from './replicas.ts'
@@ -94,6 +94,34 @@ export async function read(
       homesHolding: unclear || isOvertaken || isReplaced ? 0 : holding,
     })
     return { type: 'read', view, judgedAtMs: nowMs, guarantee, replied: counts.counted.length, hinted: counts.standIns }
+  }
+}
+
+// Each further round needs one more change of settings right during the one before.
+const CHANGES_MAX = 3
+
+export interface InForce {
+  readonly plan: Plan
+  readonly found: ReadResult | Failure
+}
+
+/**
+ * A read under the settings that the bucket has when it ends, and the plan by these settings. `question`: what of a plan is asked. Who
+ * hears of a change only from the refusals of others would judge by an R that is no longer in force.
+ */
+export async function readInForce(
+  parts: ReadingParts,
+  first: Plan,
+  question: (plan: Plan) => Plan,
+  mustInclude: DotSet | null,
+  explanation: Explanation | null,
+): Promise<InForce> {
+  let plan = first
+  for (let round = 1; ; round++) {
+    const found = await read(parts, question(plan), mustInclude, explanation)
+    const again = planAgain(plan, parts.directory())
+    if (again === plan || round === CHANGES_MAX) return { plan, found }
+    plan = again
   }
 }
 
