@@ -36,6 +36,8 @@ export interface WriteRoundResult {
   readonly verdict: Exclude<WriteVerdict<RefusalReason>, { state: 'pending' }>
   /** Up to the verdict, each home once. */
   readonly written: readonly Written[]
+  /** Of these, homes that had not heard of it before. */
+  readonly newTo: readonly string[]
   readonly tally: WriteTally<RefusalReason>
   /** In reach, but left alone since too few others are: whoever looks for the cause must not look there. */
   readonly notAsked: ReadonlySet<string>
@@ -68,6 +70,7 @@ class WriteRound {
   readonly #explanation: Explanation | null
   readonly #onSettled: (everywhere: boolean) => void
   readonly #written: Written[] = []
+  readonly #newTo: string[] = []
   /** How many fallbacks have had their turn. */
   #fallbacksAsked = 0
   /** Homes for which some fallback holds, or is being asked to hold, a hint; made when there is one. */
@@ -156,6 +159,7 @@ class WriteRound {
     switch (answer.type) {
       case 'written':
         this.#written.push(answer)
+        if (answer.stored) this.#newTo.push(member)
         this.#note({ type: 'acknowledged', replica: member, durable: answer.durable })
         return
       case 'hinted':
@@ -227,7 +231,8 @@ class WriteRound {
     const final = verdict.state === 'pending' ? writeVerdict(tally) : verdict
     if (final.state === 'pending') return
     this.#verdict = null
-    tell({ verdict: final, written: this.#written.slice(), tally, notAsked: this.#notAsked ?? NONE })
+    const notAsked = this.#notAsked ?? NONE
+    tell({ verdict: final, written: this.#written.slice(), newTo: this.#newTo.slice(), tally, notAsked })
   }
 
   /** The dot stays open until every home has it: what no fallback keeps for an absent home is kept here. */

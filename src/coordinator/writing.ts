@@ -3,7 +3,6 @@
 // "not applied" only when its first and only round says so, and then its dot is never used.
 
 import type { Directory } from '../core/membership/directory.ts'
-import type { Written } from '../replica/written.ts'
 import type { DotMint } from './dot-mint.ts'
 import { type Plan, planAgain } from './plan.ts'
 import type { Attempt, Started } from './put-base.ts'
@@ -26,7 +25,7 @@ export interface WriteResult {
   readonly result: WriteRoundResult
   /** The plan that the verdict is of. */
   readonly judgedBy: Plan
-  /** Whether a home held something live that this write found there; null: the answers that would say so were lost with their links. */
+  /** Whether a home held something live that this write found there; null: some home's answer that would say so was lost with its link. */
   readonly heldLive: boolean | null
 }
 
@@ -52,6 +51,7 @@ export async function write(
   // Too few in reach even now: better said at once, with nothing sent, than left half done.
   const hopeless = reached !== undefined && !reach.isEnough(plan, plan.w)
   let heldLive: boolean | null = null
+  const newTo: string[] = []
   for (let round = 1; ; round++) {
     const { homes, fallbacks, w: required, sloppy, deadlineAt } = plan
     const terms = { homes, fallbacks, required, sloppy, deadlineAt, hedgeMs, nothingToSend: hopeless }
@@ -64,7 +64,8 @@ export async function write(
     }
     const result = await writeRound(parts, outgoing, terms, explanation, settled)
     answeredAt = clock.monotonic()
-    heldLive = heldLiveIn(result.written, heldLive)
+    newTo.push(...result.newTo)
+    heldLive = heldLive === true || heldLiveIn(result, newTo)
     // A storage was replaced meanwhile: what its predecessor acknowledged is gone with it. Or the bucket has other settings than this
     // node knew: W may be another. Every replica is asked again; those that hold the write say so at no cost.
     const again = planAgain(plan, parts.directory())
@@ -90,9 +91,10 @@ export function unknown({ counts }: WriteRoundResult['verdict']): WriteRoundResu
 }
 
 /** Who hears of a write for the first time knows what else there was; who is asked once more has nothing to say. */
-function heldLiveIn(written: readonly Written[], before: boolean | null): boolean | null {
-  if (before === true || written.some((answer) => answer.heldLive)) return true
-  return written.some((answer) => answer.stored) ? false : before
+function heldLiveIn({ written, tally }: WriteRoundResult, newTo: readonly string[]): boolean | null {
+  if (written.some((answer) => answer.heldLive)) return true
+  const counted = tally.replicas.filter(({ state }) => state === 'acknowledged')
+  return counted.length > 0 && counted.every(({ replica }) => newTo.includes(replica)) ? false : null
 }
 
 /** Nobody said no; links broke under it, or it was too late. */

@@ -16,7 +16,7 @@ function named(...events: WriteEvent<RefusalReason>[]): unknown {
   // Of the plan only W is told, and the receipt is passed on.
   const failure = lost(
     { w: 2 } as Plan,
-    { verdict, written: [], tally, notAsked: new Set() },
+    { verdict, written: [], newTo: [], tally, notAsked: new Set() },
     { receipt: {} as Receipt },
   )
   return failure.type === 'quorum-not-met' ? `${failure.type} ${failure.outcome}` : failure.type
