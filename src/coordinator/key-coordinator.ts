@@ -59,12 +59,11 @@ export class KeyCoordinator {
   }
 
   async get(options: GetOptions): Promise<GetOutcome> {
-    const start = this.#startRead(options)
-    const started = start instanceof Promise ? await start : start
+    const started = this.#start(options)
     if ('type' in started) return started
     const { explanation } = started
     const mustInclude = options.context?.seen ?? null
-    const { plan, found } = await readInForce(this.#parts, started.plan, asItIs, mustInclude, explanation)
+    const { plan, found } = await readInForce(this.#parts, this.#reach, started.plan, asItIs, mustInclude, explanation)
     if (found.type !== 'read') return found
     const receipt = readReceipt(plan, found)
     const versions = shown(found)
@@ -102,14 +101,13 @@ export class KeyCoordinator {
   }
 
   async delete(options: DeleteOptions): Promise<DeleteOutcome> {
-    const start = this.#startRead(options)
-    const started = start instanceof Promise ? await start : start
+    const started = this.#start(options)
     if ('type' in started) return started
     const { explanation } = started
     const given =
       options.context === undefined || options.context === 'latest' || options.precondition ? null : options.context
     const question = (plan: Plan): Plan => asBase(given ? plan : byHomes(plan), this.#parts.clock.monotonic())
-    const { plan, found } = await readInForce(this.#parts, started.plan, question, null, explanation)
+    const { plan, found } = await readInForce(this.#parts, this.#reach, started.plan, question, null, explanation)
     if (found.type !== 'read') return found
     const versions = shown(found)
     const failed = preconditionFails(options.precondition, versions)
@@ -172,13 +170,6 @@ export class KeyCoordinator {
     const plan = planFor(directory, options, clock.monotonic())
     if ('badQuorum' in plan) return { type: 'bad-quorum', detail: plan.badQuorum, receipt: plan.receipt }
     return { plan, explanation: options.explain ? new Explanation(clock) : null }
-  }
-
-  #startRead(options: KeyOptions): Started | Failure | Promise<Started> {
-    const started = this.#start(options)
-    if ('type' in started) return started
-    const reached = this.#reach.enough(started.plan, started.plan.r)
-    return reached ? reached.then(() => started) : started
   }
 
   /** What a PUT supersedes, or the attempt that already is what it asks for. */

@@ -49,7 +49,6 @@ export async function readBase(
   reach: Reach,
 ): Promise<Base | Failure> {
   const context = given === 'latest' || given === undefined ? EMPTY_CONTEXT : given
-  await reach.enough(first, first.w)
   const asked = mark && { ...mark, stamp: parts.hybrid.read(parts.clock.now()) }
   const mustRead = given === 'latest' || precondition !== undefined
   // Whether the write was made before is known where all is known that its client has seen.
@@ -59,8 +58,8 @@ export async function readBase(
   const isNeeded = mustRead || isRetry
   const question = (plan: Plan): Plan => asBase(mustRead ? byHomes(plan) : plan, parts.clock.monotonic())
   const { plan, found } = isNeeded
-    ? await readInForce(parts, first, question, mustInclude, explanation)
-    : await readWhatThereIs(parts, first, mustInclude, explanation)
+    ? await readInForce(parts, reach, first, question, mustInclude, explanation)
+    : await readWhatThereIs(parts, reach, first, mustInclude, explanation)
   const started = { plan, explanation }
   if (found.type !== 'read') return isNeeded ? found : baseOver(started, context, mark, EMPTY_VIEW, NO_VERSIONS)
   const { view } = found
@@ -83,15 +82,19 @@ export async function readBase(
  */
 async function readWhatThereIs(
   parts: ReadingParts,
+  reach: Reach,
   first: Plan,
   mustInclude: DotSet | null,
   explanation: Explanation | null,
 ): Promise<InForce> {
+  // So many the write needs in any case; for R alone it does not wait.
+  await reach.enough(first, first.w)
   const question = (plan: Plan): Plan => inHalfTheTime(plan, parts.clock.monotonic())
-  let told = await readInForce(parts, first, question, mustInclude, explanation)
-  if (told.found.type === 'context-not-reached') told = await readInForce(parts, told.plan, question, null, explanation)
+  let told = await readInForce(parts, null, first, question, mustInclude, explanation)
+  if (told.found.type === 'context-not-reached')
+    told = await readInForce(parts, null, told.plan, question, null, explanation)
   for (let r = Math.max(1, told.plan.r - 1); told.found.type !== 'read' && r > 0; r--)
-    told = await readInForce(parts, told.plan, (plan) => ({ ...question(plan), r }), null, explanation)
+    told = await readInForce(parts, null, told.plan, (plan) => ({ ...question(plan), r }), null, explanation)
   return told
 }
 

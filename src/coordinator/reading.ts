@@ -17,6 +17,7 @@ import type { Explanation } from './explanation.ts'
 import type { Failure, Guarantee } from './operations.ts'
 import { type Plan, planAgain, receiptOf } from './plan.ts'
 import { readRound, type ReadRoundResult } from './read-round.ts'
+import type { Reach } from './reach.ts'
 import type { WriteAnswer } from './replica-answers.ts'
 import type { Replicas } from './replicas.ts'
 
@@ -107,10 +108,12 @@ export interface InForce {
 
 /**
  * A read under the settings that the bucket has when it ends, and the plan by these settings. `question`: what of a plan is asked. Who
- * hears of a change only from the refusals of others would judge by an R that is no longer in force.
+ * hears of a change only from the refusals of others would judge by an R that is no longer in force. `reach`: wait for the links of those
+ * whom the question is for; null where the write can do without an answer.
  */
 export async function readInForce(
   parts: ReadingParts,
+  reach: Reach | null,
   first: Plan,
   question: (plan: Plan) => Plan,
   mustInclude: DotSet | null,
@@ -118,6 +121,8 @@ export async function readInForce(
 ): Promise<InForce> {
   let plan = first
   for (let round = 1; ; round++) {
+    const reached = reach?.enough(question(plan), plan.r)
+    if (reached) await reached
     const found = await read(parts, question(plan), mustInclude, explanation)
     const again = planAgain(plan, parts.directory())
     if (again === plan || round === CHANGES_MAX) return { plan, found }

@@ -43,12 +43,16 @@ test.for([
   expect(await story.put(story.f, 'w', options)).toMatchObject(REFUSED)
 })
 
-test('with all homes in reach a write on the latest goes on, under the new settings', async () => {
+test.for(['in reach', 'just coming up'])('with the third home %s a write on the latest goes on', async (link) => {
   const story = await begin()
-  const { f, cluster } = story
+  const { r0, f, cluster } = story
+  // Later than the new settings, in the second case.
+  cluster.network.setDelay(f.name, r0.name, 50)
+  cluster.network.setDelay(r0.name, f.name, 50)
   cluster.network.healAll()
-  await story.until(() => hears(f, story.r0))
+  if (link === 'in reach') await story.until(() => hears(f, r0))
+  expect(hears(f, r0)).toBe(link === 'in reach')
   const outcome = await story.put(f, 'w', { context: 'latest' })
-  expect(outcome).toMatchObject({ type: 'stored', created: false, receipt: { required: 1 } })
+  expect(outcome).toMatchObject({ type: 'stored', receipt: { required: 1 } })
   expect(await story.shows(f)).toEqual(['w'])
 })
