@@ -93,8 +93,12 @@ async function readWhatThereIs(
   let told = await readInForce(parts, null, first, question, mustInclude, explanation)
   if (told.found.type === 'context-not-reached')
     told = await readInForce(parts, null, told.plan, question, null, explanation)
-  for (let r = Math.max(1, told.plan.r - 1); told.found.type !== 'read' && r > 0; r--)
-    told = await readInForce(parts, null, told.plan, (plan) => ({ ...question(plan), r }), null, explanation)
+  if (told.found.type === 'read') return told
+  // Each may wait in vain for half of what time is left: first for all who are in reach, then for anybody, and no more.
+  const most = reach.count(byHomes(told.plan), told.plan.r - 1)
+  for (const r of new Set([Math.max(1, most), 1]))
+    if (told.found.type !== 'read')
+      told = await readInForce(parts, null, told.plan, (plan) => ({ ...question(plan), r }), null, explanation)
   return told
 }
 

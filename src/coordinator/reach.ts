@@ -34,11 +34,16 @@ export class Reach {
   }
 
   /** Whether so many of those who may answer are in reach. */
-  isEnough({ homes, fallbacks, sloppy }: Plan, required: number): boolean {
+  isEnough(plan: Plan, required: number): boolean {
+    return this.count(plan, required) >= required
+  }
+
+  /** How many of those who may answer are in reach; no more than `most`. */
+  count({ homes, fallbacks, sloppy }: Plan, most: number): number {
     const replicas = this.#replicas
     let reachable = 0
-    for (const home of homes) if (replicas.reachable(home) && ++reachable >= required) return true
-    if (sloppy) for (const member of fallbacks) if (replicas.reachable(member) && ++reachable >= required) return true
-    return false
+    for (const home of homes) if (reachable < most && replicas.reachable(home)) reachable++
+    if (sloppy) for (const member of fallbacks) if (reachable < most && replicas.reachable(member)) reachable++
+    return reachable
   }
 }

@@ -52,3 +52,12 @@ test('nor where the home that takes it has missed the value and another one in r
   const keyed = await story.put(r0, 'new', { w: 2, r: 3, idempotencyKey: 'order 43' })
   expect(keyed).toMatchObject({ type: 'stored', created: false })
 })
+
+// Four of five homes take what they are asked and answer nothing. The node itself is the fifth, a stand-in takes the second copy.
+test('however many homes hang, asking them leaves the write its time', async () => {
+  const story = await Story.begin({ nodes: 6, bucket: { n: 5, r: 'all', w: 2 } })
+  const { r0, last, cluster } = story
+  for (const { name } of cluster.hosts) if (name !== r0.name && name !== last.name) cluster.network.cut(name, r0.name)
+  const outcome = await story.put(r0, 'paid', { idempotencyKey: 'order 45', timeoutMs: 400 })
+  expect(outcome).toMatchObject({ type: 'stored', receipt: { hinted: 1 } })
+})
