@@ -1,7 +1,7 @@
 // What a PUT stands on where that must be read first: under `latest`, a precondition or an idempotency key. Decides which context it
 // supersedes, or which earlier attempt it already is. Never writes. Invariant: no attempt supersedes another attempt of the same write.
 
-import { type DeadTag, endOfUse, isSameKey, usedBy, withoutTwins } from '../core/causality/attempts.ts'
+import { type DeadTag, endOfUse, isSameKey, usedBy, writesOf } from '../core/causality/attempts.ts'
 import { type CausalContext, EMPTY_CONTEXT } from '../core/causality/context-token.ts'
 import type { DotSet } from '../core/causality/dot-set.ts'
 import type { HybridTime } from '../core/causality/hybrid-clock.ts'
@@ -141,12 +141,16 @@ function inHalfTheTime(plan: Plan, now: number): Plan {
 }
 
 /**
- * The attempt of this very write that there was: one that lives, or what is left of the earliest that was superseded or has expired. Then
+ * The attempt of this very write that there was: the earliest that lives, or what is left of the earliest that was superseded or has expired. Then
  * nothing more is written; the homes are told of it as far as they have not heard.
  */
 function attemptOf(view: View, asked: Asked): Version | 'mismatch' | null {
-  const twins = withoutTwins(view.versions).filter((version) => isSameKey(asked, usedBy(version) ?? NEVER))
-  const dead = view.deadTags.filter((tag) => isSameKey(asked, tag)).sort((a, b) => a.stamp - b.stamp)
+  const isAttempt = (used: Asked | null): boolean => used !== null && isSameKey(asked, used)
+  const living = writesOf(view.versions).flatMap(({ write, attempts }) =>
+    attempts.map((attempt) => ({ ...attempt, deadlineMs: write.deadlineMs })),
+  )
+  const twins = living.filter((version) => isAttempt(usedBy(version))).sort((a, b) => a.stamp - b.stamp)
+  const dead = view.deadTags.filter(isAttempt).sort((a, b) => a.stamp - b.stamp)
   if (twins.length + dead.length === 0) return null
   const twin = twins.find(({ tag }) => tag?.fingerprint === asked.fingerprint)
   const remains = dead.find(({ fingerprint }) => fingerprint === asked.fingerprint)
@@ -158,8 +162,6 @@ function endOfEarlier({ versions, deadTags }: View, { id }: Mark): HybridTime {
   const earlier = [...versions.map(usedBy), ...deadTags].filter((used) => used?.id === id)
   return Math.max(0, ...earlier.map((used) => (used ? endOfUse(used) : 0)))
 }
-
-const NEVER = { id: '', fingerprint: '', stamp: 0 }
 
 /** All that is still known of a version by its dead tag. */
 function remainsOf({ id, fingerprint, replaces, dot, stamp }: DeadTag): Version {

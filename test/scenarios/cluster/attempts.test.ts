@@ -152,6 +152,22 @@ test.for(['a', 'b', 'c', 'd', 'e', 'f'])('a retry of what has expired has no ent
   expect(again).toMatchObject({ type: 'stored', siblings: 0, etag: null })
 })
 
+// Found by a review: told of the one with the least dot.
+test.for(['a', 'b', 'c', 'd'])('a retry is told of the earliest attempt (seed %s)', async (seed) => {
+  const story = await Story.begin({ seed })
+  const { r0, r1, r2, f, cluster } = story
+  const key = { idempotencyKey: 'order 44', w: 2 }
+  await story.cutOff(r2, f)
+  const first = await story.put(r0, 'paid', key)
+  await cluster.time.runFor(1000)
+  await story.put(f, 'paid', key)
+  await story.reunite()
+  await story.untilNoHints()
+  const again = await story.put(r1, 'paid', key)
+  invariant(first.type === 'stored' && again.type === 'stored', 'both are stored')
+  expect(again.version).toEqual(first.version)
+})
+
 // Found by a review.
 test('a session of reads carries no more tags of superseded writes than one answer does', async () => {
   const story = await Story.begin({ nodes: 3 })
