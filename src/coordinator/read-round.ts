@@ -60,6 +60,8 @@ export interface ReadRoundResult {
   readonly homes: readonly HomeAnswer[]
   /** A hybrid time that every one of these homes knows. */
   readonly knownTime: HybridTime
+  /** The latest that one of them knew: beyond the reader's own only where it was too far ahead to be believed. */
+  readonly latestTime: HybridTime
   readonly tally: ReadTally<RefusalReason>
 }
 
@@ -272,14 +274,14 @@ class ReadRound {
     const end = this.#end
     this.#end = null
     this.#timer?.cancel()
-    let knownTime = Infinity
-    for (const { answer } of this.#homes) knownTime = Math.min(knownTime, answer.time)
+    const times = this.#homes.map(({ answer }) => answer.time)
     end({
       verdict,
       view: this.#view,
       contextReached: reached,
       homes: this.#homes,
-      knownTime: this.#homes.length > 0 ? knownTime : 0,
+      knownTime: times.length > 0 ? Math.min(...times) : 0,
+      latestTime: Math.max(0, ...times),
       tally: this.#tally,
     })
   }

@@ -62,9 +62,11 @@ export async function read(
     const isLast = (): boolean => round === ROUNDS_MAX || parts.clock.monotonic() >= plan.deadlineAt
     const nowMs = msFromHybrid(parts.hybrid.read(parts.clock.now()))
     // A version that some home may still take for live must not be called expired in a strict answer: ask again, the question
-    // itself tells every home the time.
+    // itself tells every home the time. Nor live what has expired at a home whose time this node does not believe: its own may be wrong.
+    const known = msFromHybrid(result.knownTime)
+    const latest = msFromHybrid(result.latestTime)
     const unclear = result.view.versions.some(
-      ({ deadlineMs }) => deadlineMs !== null && deadlineMs <= nowMs && deadlineMs > msFromHybrid(result.knownTime),
+      ({ deadlineMs }) => deadlineMs !== null && (deadlineMs <= nowMs ? deadlineMs > known : deadlineMs <= latest),
     )
     if (unclear && !isLast()) continue
     const wanted = wantsStrict(plan, result)

@@ -167,3 +167,15 @@ async function lateAtAFullHome(): Promise<Story> {
   r0.disk.faults = { ...NO_DISK_FAULTS, capacityBytes: r0.disk.usedBytes }
   return story
 }
+
+// Found by the simulator (seed 610521): such a node believes nobody's time, and has not noticed yet that it is alone with its own.
+test('a node whose clock is behind calls nothing strictly live that has expired elsewhere', async () => {
+  const story = await Story.begin({ nodes: 3 })
+  const { r0, r1, cluster } = story
+  await story.write(r0, 'session', { w: 3, ttlMs: 2000 })
+  await cluster.time.runFor(1990)
+  r1.process?.clock.jump(-10_000)
+  await cluster.time.runFor(12)
+  const after = await story.get(r1)
+  expect([after.type, after.receipt.guarantee]).toEqual(['found', 'eventual'])
+})
