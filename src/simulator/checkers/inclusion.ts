@@ -119,7 +119,7 @@ function hasLeft(
   counts: (by: WriteRecord) => boolean,
   isSpent: (write: WriteRecord) => boolean,
 ): boolean {
-  return isSpent(write) || key.writes.some((by) => isSpent(by) && counts(by) && by.covers(write))
+  return isSpent(write) || key.writes.some((by) => isSpent(by) && counts(by) && takesPlaceOf(key, by, write))
 }
 
 function supersedes(

@@ -61,6 +61,16 @@ describe('where the last writer wins', () => {
     expect(judge(story.scene.key, seenOf(late, deletion), answer, 0)).toEqual({ missing: [], risen: [] })
   })
 
+  // Found by seed 3161.
+  test('and where what was greater gave way to a deletion that had not seen it', async () => {
+    const story = await Story.begin(lww)
+    const late = story.write('a', { stamp: 5, fate: 'unknown' })
+    const won = story.write('b', { stamp: 6 })
+    story.write('d', { kind: 'delete', stamp: 7 })
+    expect(story.read([], { seen: seenOf(won) })).toEqual([])
+    expect(story.read([late])).toEqual([])
+  })
+
   test('G4: what a strict answer knew before that cannot come back by a late hint', async () => {
     const story = await Story.begin(lww)
     const early = story.write('a', { stamp: 5 })
