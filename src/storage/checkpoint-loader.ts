@@ -39,7 +39,9 @@ export interface Loaded {
   readonly batch: number
   /** Names of the files that count for a unit. */
   readonly inForce: ReadonlySet<string>
-  /** The last change that is in what was loaded of a partition; Infinity where that is damaged. */
+  /** What was loaded of a partition has all changes below this one, */
+  readonly lsnOf: (partition: PartitionId) => Lsn
+  /** and perhaps some up to this one; Infinity where it is damaged. */
   readonly throughOf: (partition: PartitionId) => Lsn
   /** What the log must reach, or its end is lost: it was synced so far when the files were published. */
   readonly reaches: { readonly batch: number; readonly lsn: Lsn }
@@ -107,9 +109,11 @@ async function loadOnce(
     work.progress(file.bytes, state)
   }
   const isWhole = layers.every(({ by }) => by.isWhole)
+  const sourceOf = (partition: PartitionId): Source => layerAt(layers, unitOf(partition)).by
+  const lsnOf = (partition: PartitionId): Lsn => sourceOf(partition).lsn
   const throughOf = (partition: PartitionId): Lsn =>
-    Math.max(0, ...layerAt(layers, unitOf(partition)).by.files.map((file) => throughs.get(file) ?? Infinity))
-  return { state, layers, isWhole, batch: firstBatchOf(layers), inForce, throughOf, reaches }
+    Math.max(0, ...sourceOf(partition).files.map((file) => throughs.get(file) ?? Infinity))
+  return { state, layers, isWhole, batch: firstBatchOf(layers), inForce, lsnOf, throughOf, reaches }
 }
 
 /**

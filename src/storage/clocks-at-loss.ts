@@ -7,7 +7,8 @@ import type { PartitionId } from '../core/ring/partition.ts'
 import type { Lsn } from './entries.ts'
 
 interface Loss {
-  readonly before: Lsn
+  /** That is missing. */
+  readonly last: Lsn
   readonly clocks: ReadonlyMap<PartitionId, DotSet>
 }
 
@@ -19,16 +20,19 @@ const NOTHING: DotSet = DotSet.empty()
 export class ClocksAtLoss {
   #losses: Loss[] = []
 
-  /** Changes before this one are missing, up to it. `clocks`: of all partitions, by then; where it has none, none is believed. */
-  note(before: Lsn, clocks: () => ReadonlyMap<PartitionId, DotSet>): void {
+  /** The last of the changes that are missing. `clocks`: of all partitions, by then; where it has none, none is believed. */
+  note(last: Lsn, clocks: () => ReadonlyMap<PartitionId, DotSet>): void {
     const isOneTooMany = this.#losses.length === LOSSES_MAX
     if (isOneTooMany) this.#losses.pop()
-    this.#losses.push({ before, clocks: isOneTooMany ? new Map() : clocks() })
+    this.#losses.push({ last, clocks: isOneTooMany ? new Map() : clocks() })
   }
 
-  /** The clock by which a record's past is told that was last written with this change; `now` where nothing is missing after it. */
+  /**
+   * The clock by which a record's past is told that was last written with this change, or is as it was by then; `now` where nothing is
+   * missing after it.
+   */
   clockFor(partition: PartitionId, lsn: Lsn, now: DotSet): DotSet {
-    const loss = this.#losses.find(({ before }) => lsn < before)
+    const loss = this.#losses.find(({ last }) => lsn < last)
     return loss ? (loss.clocks.get(partition) ?? NOTHING) : now
   }
 

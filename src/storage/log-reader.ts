@@ -46,19 +46,21 @@ export class LogReader {
   readonly #lost: (from: Lsn, to: Lsn) => void
   #expected: number
   #lsn: Lsn
+  #applied: Lsn
   #wasClosed = false
   #last: Frame | null = null
   /** Since the last intact batch, perhaps in an earlier segment: where a missing batch was. */
   #gap: Place | null = null
 
   /**
-   * `start`: the batch that must come first (0: unknown), and the change after those that are known of. `lost`: changes are missing,
-   * from this one on and before that one; those before were applied, none after yet.
+   * `start`: the batch that must come first (0: unknown), the change after those that are known of, and the change that the log must go on
+   * with: in the oldest checkpoint are only those below. `lost`: changes are missing, from this one on and before that one; those before
+   * were applied, none after yet.
    */
   constructor(
     disk: Disk,
     saltCrc: number,
-    start: { readonly batch: number; readonly lsn: Lsn },
+    start: { readonly batch: number; readonly lsn: Lsn; readonly applied: Lsn },
     target: EntryTarget,
     damage: (file: string, offset: number, bytes: number, what: string) => void,
     lost: (from: Lsn, to: Lsn) => void,
@@ -68,6 +70,7 @@ export class LogReader {
     this.#target = target
     this.#expected = start.batch
     this.#lsn = start.lsn
+    this.#applied = start.applied
     this.#damage = damage
     this.#lost = lost
   }
@@ -80,6 +83,11 @@ export class LogReader {
   /** Of the next change. */
   get lsn(): Lsn {
     return this.#lsn
+  }
+
+  /** After the last that was applied. Checkpoints may have seen later ones: the log has not come so far, or never will. */
+  get applied(): Lsn {
+    return this.#applied
   }
 
   /** What was read ends with a clean shutdown. */
@@ -145,7 +153,7 @@ export class LogReader {
     if (this.#expected > 0 && sequence > this.#expected) {
       const { name, offset, bytes } = this.#gap ?? at
       this.#damage(name, offset, bytes, `batches ${this.#expected} to ${sequence - 1} are missing`)
-      this.#lost(this.#lsn, lsn)
+      this.#lost(this.#applied, lsn)
     }
     if (sequence > this.#expected) this.#expected = sequence
   }
@@ -172,7 +180,8 @@ export class LogReader {
     }
     this.#wasClosed = isEnd
     this.#expected = frame.sequence + 1
-    this.#lsn = Math.max(this.#lsn, frame.firstLsn + frame.count)
+    this.#applied = Math.max(this.#applied, frame.firstLsn + frame.count)
+    this.#lsn = Math.max(this.#lsn, this.#applied)
     this.#last = frame
     this.#gap = null
   }

@@ -177,16 +177,18 @@ class Recovery {
     const segments = files.filter((file) => file !== unbegun)
     // A segment may begin before the first batch that is needed; from there on it must be whole.
     const first = segments[0]?.header?.batch ?? batch
-    const start = { batch: Math.min(batch, first), lsn: Math.max(...layers.map(({ by }) => by.lsn)) }
+    const lsns = layers.map(({ by }) => by.lsn)
+    const start = { batch: Math.min(batch, first), lsn: Math.max(...lsns), applied: Math.min(...lsns) }
     const target = new Uncontained(state, layers)
     // What a checkpoint holds from beyond the loss is in its clocks, but not in a record that the log has set back since.
-    const lost = (from: Lsn, to: Lsn): void => state.noteLoss(to, (partition) => loaded.throughOf(partition) < from)
+    const lost = (from: Lsn, to: Lsn): void =>
+      state.noteLoss(to - 1, (partition) => loaded.throughOf(partition) < Math.max(from, loaded.lsnOf(partition)))
     const log = new LogReader(this.#disk, saltChecksum(keys), start, target, this.#damage, lost)
     const gap = await this.#readSegments(segments, log, state)
     if (unbegun) await this.#readUnbegun(unbegun, log, state)
     const damages = this.#damaged.length
     await this.#judgeEnd(segments, log, manifest, gap, loaded.reaches)
-    if (this.#damaged.length > damages) lost(log.lsn, Infinity)
+    if (this.#damaged.length > damages) lost(log.applied, Infinity)
     return log
   }
 

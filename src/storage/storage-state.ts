@@ -77,9 +77,9 @@ export class StorageState implements EntryTarget {
     this.clockOf(partition).addAll(clock)
   }
 
-  /** In recovery: changes before this one are missing. `isToldBy`: whether a partition's clock is that of the records as they are now. */
-  noteLoss(before: Lsn, isToldBy: (partition: PartitionId) => boolean): void {
-    this.#atLoss.note(before, () => {
+  /** In recovery: changes up to this one are missing. `isToldBy`: whether a partition's clock is that of the records as they are now. */
+  noteLoss(last: Lsn, isToldBy: (partition: PartitionId) => boolean): void {
+    this.#atLoss.note(last, () => {
       const told = [...this.#clocks].filter(([partition]) => isToldBy(partition))
       return new Map(told.map(([partition, clock]) => [partition, clock.clone()]))
     })

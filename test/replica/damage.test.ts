@@ -3,21 +3,14 @@
 import { describe, expect, test } from 'vitest'
 import { type Dot, formatDot } from '../../src/core/causality/dot.ts'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
-import { HybridClock } from '../../src/core/causality/hybrid-clock.ts'
-import { decodeRecord, EMPTY_RECORD, knows } from '../../src/core/causality/record.ts'
-import { holds, writeView } from '../../src/core/causality/view.ts'
-import { Filling } from '../../src/replica/filling.ts'
-import { PartitionIndexes } from '../../src/replica/partition-index.ts'
-import { Replica } from '../../src/replica/replica.ts'
+import { decodeRecord } from '../../src/core/causality/record.ts'
+import { writeView } from '../../src/core/causality/view.ts'
 import { SeededRandom } from '../../src/simulator/seeded-random.ts'
 import { ClocksAtLoss } from '../../src/storage/clocks-at-loss.ts'
-import type { Storage } from '../../src/storage/storage.ts'
 import { CrashDisk } from '../storage/crash-disk.ts'
 import { openStorage } from '../storage/fixture.ts'
-import { A, B, STILL_CLOCK, version } from './memory-home.ts'
-
-const dots = (...counters: number[]): DotSet =>
-  DotSet.of(...counters.map((counter) => ({ life: 'aaaaaaaaaaaaaaaa', counter })))
+import { claims, dotsOf as dots, named, REPAIR, replicaOn } from './home-on-disk.ts'
+import { A, B, version } from './memory-home.ts'
 
 describe('the clock by which a past is told', () => {
   test('is that of now for what was written after the last loss', () => {
@@ -61,12 +54,10 @@ test.each(['a', 'b', 'c', 'd', 'e', 'f'])(
         const storage = await openStorage(CrashDisk.of(new Map([...image, [name, harmed]])), LIMITS)
         if (storage.recovery.damaged.length === 0 || storage.recovery.isNew) continue
         damaged++
-        await replicaOf(storage).rebuildAfterDamage('epoch')
+        await replicaOn(storage).rebuildAfterDamage('epoch')
         for (const { partition, key, dots: live } of held) {
-          const entry = storage.memtable.get(partition, 'b', key)
-          const record = entry ? decodeRecord(entry.bytes) : EMPTY_RECORD
           for (const dot of live)
-            if (!holds(record.versions, dot) && knows(record, storage.clockOf(partition), dot))
+            if (claims(storage, named(key, partition), dot))
               expect.fail(`${name} changed at ${at}: ${key} has seen ${formatDot(dot)}`)
         }
       }
@@ -87,9 +78,8 @@ interface Held {
 async function written(seed: string): Promise<{ image: ReadonlyMap<string, Uint8Array>; held: readonly Held[] }> {
   const disk = new CrashDisk()
   const storage = await openStorage(disk, LIMITS)
-  const replica = replicaOf(storage)
+  const replica = replicaOn(storage)
   const random = new SeededRandom(seed)
-  const options = { intent: 'repair', conflict: 'siblings', durable: true, tellContext: false } as const
   const keys = ['x', 'y', 'z'].map((key, partition) => ({ partition: partition % 2, bucket: 'b', key }))
   const counters = random.shuffle(Array.from({ length: 60 }, (_, i) => i + 1))
   for (const [i, counter] of counters.entries()) {
@@ -98,7 +88,7 @@ async function written(seed: string): Promise<{ image: ReadonlyMap<string, Uint8
     await replica.write(
       name,
       writeView(version({ life: A, counter }, `value ${counter}`), seen ?? DotSet.empty(), []),
-      options,
+      REPAIR,
     )
     if (i % 4 === 3) {
       const clock = storage.clockOf(name.partition).clone()
@@ -111,12 +101,4 @@ async function written(seed: string): Promise<{ image: ReadonlyMap<string, Uint8
     return { partition, key, dots: entry ? decodeRecord(entry.bytes).versions.map(({ dot }) => dot) : [] }
   })
   return { image: disk.image(), held }
-}
-
-function replicaOf(storage: Storage): Replica {
-  return new Replica({
-    ...{ storage, clock: STILL_CLOCK, hybrid: new HybridClock(), filling: new Filling(storage) },
-    indexes: new PartitionIndexes(storage.memtable, () => 2),
-    limits: { siblingsMax: 100, siblingBytesMax: 1 << 20, clockBoundMs: 500 },
-  })
 }
