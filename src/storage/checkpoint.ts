@@ -77,7 +77,7 @@ const NO_DOTS: readonly Dot[] = []
 async function writeBlocks(work: CheckpointWork, file: DiskFile): Promise<boolean> {
   const { state, keys, number } = work
   const { from, to, lsn } = work.coverage
-  await file.append([encodeHeader({ kind: 'checkpoint', ...keys, ...work.coverage, number })])
+  await file.append([encodeHeader({ kind: 'checkpoint', ...keys, ...work.coverage, number, repeats: false })])
   const blocks = new Blocks(work, file)
   const { frame } = blocks
   if (from === FACTS) {

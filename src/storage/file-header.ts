@@ -40,6 +40,8 @@ export interface FileHeader extends StorageKeys {
   /** Checkpoint: the units that it covers, half-open. Else 0. */
   readonly from: number
   readonly to: number
+  /** Segment: it begins with the batch before, again, since nobody knows whether that was durable. */
+  readonly repeats: boolean
 }
 
 export function encodeHeader(header: FileHeader): Buffer {
@@ -51,7 +53,7 @@ export function encodeHeader(header: FileHeader): Buffer {
   bytes.writeBigUInt64LE(BigInt(header.number), 36)
   bytes.writeBigUInt64LE(BigInt(header.batch), 44)
   bytes.writeBigUInt64LE(BigInt(header.lsn), 52)
-  bytes.writeUInt32LE(header.from, 60)
+  bytes.writeUInt32LE(header.kind === 'segment' ? Number(header.repeats) : header.from, 60)
   bytes.writeUInt32LE(header.to, 64)
   bytes.writeUInt32LE(headerChecksum(bytes), HEADER_BYTES - 4)
   return bytes
@@ -75,6 +77,8 @@ function decodeHeader(kind: FileKind, input: Uint8Array): FileHeader | null {
       `the data directory has format ${version}; this version knows format ${FORMAT_VERSION}`,
     )
   }
+  const isSegment = kind === 'segment'
+  const first = bytes.readUInt32LE(60)
   return {
     kind,
     identity: uuid(bytes.toString('hex', 12, 28)),
@@ -82,8 +86,9 @@ function decodeHeader(kind: FileKind, input: Uint8Array): FileHeader | null {
     number: Number(bytes.readBigUInt64LE(36)),
     batch: Number(bytes.readBigUInt64LE(44)),
     lsn: Number(bytes.readBigUInt64LE(52)),
-    from: bytes.readUInt32LE(60),
+    from: isSegment ? 0 : first,
     to: bytes.readUInt32LE(64),
+    repeats: isSegment && first === 1,
   }
 }
 

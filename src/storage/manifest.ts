@@ -8,7 +8,8 @@ import { isNoSpace, NoRoom } from './no-room.ts'
 /** Rejects with `NoRoom` where the one before is still in force. `closedAt`: the sequence of the clean shutdown's batch, or 0 while the log is open. */
 export async function writeManifest(disk: Disk, keys: StorageKeys, segment: number, closedAt: number): Promise<void> {
   const temporary = MANIFEST + TEMPORARY
-  const header = encodeHeader({ kind: 'manifest', ...keys, number: segment, batch: closedAt, lsn: 0, from: 0, to: 0 })
+  const rest = { lsn: 0, from: 0, to: 0, repeats: false }
+  const header = encodeHeader({ kind: 'manifest', ...keys, number: segment, batch: closedAt, ...rest })
   const file = await disk.open(temporary, 'create').catch((error: unknown) => {
     throw isNoSpace(error) ? new NoRoom(error) : error
   })

@@ -208,11 +208,11 @@ class Recovery {
   }
 
   /**
-   * Its batch may be the only copy. But it was written again because nobody knew whether it was durable: where it is lost in both, it is
-   * a torn tail. What came before it was synced.
+   * A batch that it repeats may be the only copy. But it was written again because nobody knew whether it was durable: where it is lost in
+   * both, it is a torn tail. What came before it was synced; where nothing is repeated, all that came before the segment.
    */
   async #readUnbegun({ name, header, bytes }: StoredFile, log: LogReader, state: StorageState): Promise<void> {
-    await log.read(name, header, header ? header.batch - 1 : 0)
+    await log.read(name, header, header ? header.batch - Number(header.repeats) : 0)
     this.#progress.read(bytes, state)
   }
 

@@ -31,7 +31,8 @@ export async function createSegment(
   }
   const file = await disk.open(name, 'create-log').catch(noRoom)
   try {
-    const header = encodeHeader({ kind: 'segment', ...keys, ...start, number: start.segment, from: 0, to: 0 })
+    const place = { ...start, number: start.segment, from: 0, to: 0, repeats: repeat !== null }
+    const header = encodeHeader({ kind: 'segment', ...keys, ...place })
     await file.append(repeat === null ? [header] : [header, repeat]).catch(noRoom)
     // Before the manifest names it: a manifest that names a missing segment means that one was lost.
     await disk.syncDirectory()

@@ -183,6 +183,22 @@ describe('a segment that is not named', () => {
     expect(await found(hole)).toEqual({ keys: 'ac', damage: ['batches 2 to 2 are missing'] })
   })
 
+  test('which a running log began repeats nothing, and vouches for all before it', async () => {
+    const disk = new CrashDisk()
+    const storage = await openStorage(disk, { segmentBytesMax: 400 })
+    disk.delay = (_, name) =>
+      name === 'manifest.tmp' && disk.names.has(SECOND) ? new Promise(() => {}) : Promise.resolve()
+    await write(storage, ['a', 'b'])
+    storage.putRecord(16, 'b', 'c', Buffer.alloc(150), [])
+    await turns(2)
+    const image = disk.image()
+    expect(await found(image)).toEqual({ keys: 'ab', damage: [] })
+    const { length } = image.get(FIRST) as Uint8Array
+    const rotten = new Map(image).set(FIRST, Uint8Array.from(image.get(FIRST) as Uint8Array).fill(0, length - 20))
+    expect(await found(rotten)).toEqual({ keys: 'a', damage: ['batches 2 to 2 are missing'] })
+    expect(await found(cut(image, FIRST, length - 20))).toEqual({ keys: 'a', damage: ['batches 2 to 2 are missing'] })
+  })
+
   test('that is named vouches for all before it', async () => {
     const { before, ends } = await unnamed()
     const disk = CrashDisk.of(before)
