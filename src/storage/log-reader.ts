@@ -37,6 +37,18 @@ interface Place {
   readonly bytes: number
 }
 
+/** What is known before anything of the log is read. */
+export interface ReadStart {
+  /** That must come first; 0: unknown. */
+  readonly batch: number
+  /** After those that are known of. */
+  readonly lsn: Lsn
+  /** The first that is not in every checkpoint: those from there on are applied. */
+  readonly applied: Lsn
+  /** Changes may be missing before the first of the log, with whatever batch it begins. */
+  readonly isLoose: boolean
+}
+
 export class LogReader {
   readonly #disk: Disk
   readonly #saltCrc: number
@@ -47,20 +59,17 @@ export class LogReader {
   #expected: number
   #lsn: Lsn
   #applied: Lsn
+  #isLoose: boolean
   #wasClosed = false
   #last: Frame | null = null
   /** Since the last intact batch, perhaps in an earlier segment: where a missing batch was. */
   #gap: Place | null = null
 
-  /**
-   * `start`: the batch that must come first (0: unknown), the change after those that are known of, and the change that the log must go on
-   * with: in the oldest checkpoint are only those below. `lost`: changes are missing, from this one on and before that one; those before
-   * were applied, none after yet.
-   */
+  /** `lost`: changes are missing, from this one on and before that one; those before were applied, none after yet. */
   constructor(
     disk: Disk,
     saltCrc: number,
-    start: { readonly batch: number; readonly lsn: Lsn; readonly applied: Lsn },
+    start: ReadStart,
     target: EntryTarget,
     damage: (file: string, offset: number, bytes: number, what: string) => void,
     lost: (from: Lsn, to: Lsn) => void,
@@ -71,6 +80,7 @@ export class LogReader {
     this.#expected = start.batch
     this.#lsn = start.lsn
     this.#applied = start.applied
+    this.#isLoose = start.isLoose
     this.#damage = damage
     this.#lost = lost
   }
@@ -85,9 +95,14 @@ export class LogReader {
     return this.#lsn
   }
 
-  /** After the last that was applied. Checkpoints may have seen later ones: the log has not come so far, or never will. */
+  /** The change after the last that was applied. Unlike `lsn` it is not beyond what some checkpoint alone has seen. */
   get applied(): Lsn {
     return this.#applied
+  }
+
+  /** The same as at the start: nothing was read yet. */
+  get isLoose(): boolean {
+    return this.#isLoose
   }
 
   /** What was read ends with a clean shutdown. */
@@ -149,12 +164,14 @@ export class LogReader {
   }
 
   #skipTo(at: Place, sequence: number, lsn: Lsn): void {
-    // 0: unknown, because the checkpoint's header is damaged (and reported).
-    if (this.#expected > 0 && sequence > this.#expected) {
+    // 0: unknown, because a checkpoint is damaged (and reported).
+    const isGap = this.#expected > 0 && sequence > this.#expected
+    if (isGap) {
       const { name, offset, bytes } = this.#gap ?? at
       this.#damage(name, offset, bytes, `batches ${this.#expected} to ${sequence - 1} are missing`)
-      this.#lost(this.#applied, lsn)
     }
+    if (isGap || this.#isLoose) this.#lost(this.#applied, lsn)
+    this.#isLoose = false
     if (sequence > this.#expected) this.#expected = sequence
   }
 

@@ -173,12 +173,16 @@ class Recovery {
     keys: StorageKeys,
     manifest: FileHeader | null,
   ): Promise<LogReader> {
-    const { state, layers, batch } = loaded
+    const { state, layers, batch, isWhole } = loaded
     const segments = files.filter((file) => file !== unbegun)
     // A segment may begin before the first batch that is needed; from there on it must be whole.
-    const first = segments[0]?.header?.batch ?? batch
+    const first = segments[0]?.header?.batch ?? (isWhole ? batch : 0)
     const lsns = layers.map(({ by }) => by.lsn)
-    const start = { batch: Math.min(batch, first), lsn: Math.max(...lsns), applied: Math.min(...lsns) }
+    const start = {
+      ...{ batch: Math.min(batch, first), lsn: Math.max(...lsns), applied: Math.min(...lsns) },
+      // Records of an older checkpoint may stand beside what is intact of a damaged one, and the log does not reach back to them.
+      isLoose: !isWhole,
+    }
     const target = new Uncontained(state, layers)
     // What a checkpoint holds from beyond the loss is in its clocks, but not in a record that the log has set back since.
     const lost = (from: Lsn, to: Lsn): void =>
@@ -188,7 +192,7 @@ class Recovery {
     if (unbegun) await this.#readUnbegun(unbegun, log, state)
     const damages = this.#damaged.length
     await this.#judgeEnd(segments, log, manifest, gap, loaded.reaches)
-    if (this.#damaged.length > damages) lost(log.applied, Infinity)
+    if (this.#damaged.length > damages || log.isLoose) lost(log.applied, Infinity)
     return log
   }
 

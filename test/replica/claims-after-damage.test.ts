@@ -3,10 +3,12 @@
 import { describe, expect, test } from 'vitest'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
 import { decodeRecord } from '../../src/core/causality/record.ts'
+import { HEADER_BYTES } from '../../src/storage/file-header.ts'
+import { FRAME_HEADER_BYTES } from '../../src/storage/frames.ts'
 import type { Storage } from '../../src/storage/storage.ts'
-import { CrashDisk } from '../storage/crash-disk.ts'
+import { CrashDisk, type Image } from '../storage/crash-disk.ts'
 import { openStorage } from '../storage/fixture.ts'
-import { bring, claims, logEnd, named, REPAIR, replicaOn, rotten, turns } from './home-on-disk.ts'
+import { bring, claims, dotsOf, logEnd, logsOf, named, REPAIR, replicaOn, rotten, turns } from './home-on-disk.ts'
 import { A, B, version, write } from './memory-home.ts'
 
 const LOST = { life: A, counter: 1 }
@@ -95,4 +97,108 @@ describe('lost before the newest of several ranges was begun', () => {
     if (view) other.mergeExchanged(named('k'), view, undefined, 'siblings')
     expect((await other.look(named('k'), true)).view?.versions.map(({ dot }) => dot.counter)).toEqual([1, 2])
   }
+})
+
+describe('a damaged checkpoint to which the log does not lead', () => {
+  test('its header, while the log that another range needs is missing: nothing says what it covered', async () => {
+    const limits = { segmentBytesMax: 900, checkpointBytesMin: 12_000 }
+    const disk = new CrashDisk()
+    const storage = await openStorage(disk, limits)
+    const replica = replicaOn(storage)
+    // Two ranges: the facts with partition 0, and partition 1.
+    await bring(replica, named('k'), 2)
+    for (let i = 0; storage.stats.checkpoints < 2; i++) {
+      await bring(replica, named(`big ${i}`, i % 2), 1000 + i, 700)
+      await turns(20)
+    }
+    await turns(50)
+    await bring(replica, named('k'), 1)
+    const [first] = logsOf(disk) as [string]
+    for (let i = 0; i < 2; i++) await bring(replica, named(`more ${i}`, 1), 3000 + i, 700)
+    await storage.synced(replica.joinClock(0, dotsOf(1, 7)))
+    await bring(replica, named('later'), 8)
+    await turns(50)
+    const image = disk.image()
+    image.delete(first)
+
+    for (const harmed of [image, rotten(image, 'checkpoint-00000002', 20)]) {
+      const again = await openStorage(CrashDisk.of(harmed), limits)
+      expect(again.recovery.damaged).toHaveLength(1)
+      await replicaOn(again).rebuildAfterDamage('epoch')
+      expect(again.memtable.has(0, 'b', 'k')).toBe(true)
+      expect(claims(again, named('k'), LOST)).toBe(false)
+    }
+  })
+
+  test('any block of it, over an older one that a power cut has brought back without its log', async () => {
+    const limits = { segmentBytesMax: 1 << 20, checkpointBytesMin: 300_000 }
+    const disk = new CrashDisk()
+    const storage = await openStorage(disk, limits)
+    const replica = replicaOn(storage)
+    const keys = Array.from({ length: 12 }, (_, i) => named(`k${i}`))
+    let fills = 0
+    const overwrite = async (): Promise<void> => {
+      const name = named(`big ${fills % 20}`)
+      const { view } = await replica.look(name, true)
+      const next = version({ life: B, counter: ++fills }, ''.padEnd(8000, '.'))
+      await replica.write(name, write(next, view?.seen), REPAIR)
+      await turns(5)
+    }
+    for (const [i, name] of keys.entries()) await bring(replica, name, 10 * i + 2)
+    while (storage.stats.checkpoints === 0) await overwrite()
+    await turns(50)
+    for (const [i, name] of keys.entries()) await bring(replica, name, 10 * i + 1)
+    const [older, newer] = ['checkpoint-00000001', 'checkpoint-00000002'] as const
+    const before = disk.image().get(older) as Uint8Array
+    // What is removed is gone, each name for itself, only when the directory is synced: all may be but the checkpoint.
+    let left: Image | null = null
+    disk.delay = (operation) => {
+      if (operation !== 'syncDirectory' || !disk.names.has(newer) || disk.names.has(older)) return Promise.resolve()
+      left ??= new Map([...disk.image(), [older, before]])
+      return new Promise(() => {})
+    }
+    while (left === null) await overwrite()
+    const image: Image = left
+    expect((await openStorage(CrashDisk.of(image), limits)).recovery.damaged).toEqual([])
+
+    const bytes = Buffer.from(image.get(newer) as Uint8Array)
+    let blocks = 0
+    for (let at = HEADER_BYTES; at < bytes.length; at += FRAME_HEADER_BYTES + bytes.readUInt32LE(at + 4)) {
+      const again = await openStorage(CrashDisk.of(rotten(image, newer, at + FRAME_HEADER_BYTES)), limits)
+      expect(again.recovery.damaged.every(({ file }) => file === newer)).toBe(true)
+      expect(again.recovery.damaged).not.toEqual([])
+      await replicaOn(again).rebuildAfterDamage('epoch')
+      for (const [i, name] of keys.entries())
+        expect(claims(again, name, { life: A, counter: 10 * i + 1 }), `block ${blocks}: ${name.key}`).toBe(false)
+      blocks++
+    }
+    expect(blocks).toBeGreaterThan(2)
+  })
+
+  test('but what is intact of one to which it leads keeps its history', async () => {
+    const disk = new CrashDisk()
+    const storage = await openStorage(disk, { checkpointBytesMin: 300_000 })
+    const replica = replicaOn(storage)
+    const first = { life: B, counter: 1 }
+    await replica.write(named('k'), write(version(first, 'first')), REPAIR)
+    await replica.write(named('k'), write(version({ life: B, counter: 2 }, 'second'), DotSet.of(first)), REPAIR)
+    for (let i = 0; storage.stats.checkpoints === 0; i++) {
+      await bring(replica, named(`big ${i}`), 1000 + i, 8000)
+      await turns(5)
+    }
+    await turns(50)
+    expect(logsOf(disk)).toHaveLength(1)
+    const name = 'checkpoint-00000001'
+    const bytes = Buffer.from(disk.image().get(name) as Uint8Array)
+    let [blocks, told] = [0, 0]
+    for (let at = HEADER_BYTES; at < bytes.length; at += FRAME_HEADER_BYTES + bytes.readUInt32LE(at + 4)) {
+      const again = await openStorage(CrashDisk.of(rotten(disk.image(), name, at + FRAME_HEADER_BYTES)))
+      await replicaOn(again).rebuildAfterDamage('epoch')
+      blocks++
+      if (claims(again, named('k'), first)) told++
+    }
+    // But for the block with the record, and that with the clock.
+    expect(told).toBe(blocks - 2)
+    expect(told).toBeGreaterThan(1)
+  })
 })
