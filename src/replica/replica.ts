@@ -251,6 +251,8 @@ export class Replica {
       this.#storage.replaceClock(partition, kept)
       for (const { bucket, key, bytes, lsn } of this.#storage.memtable.scan(partition, null)) {
         const record = unstrip(decodeRecord(bytes), this.#storage.clockFor(partition, lsn, before))
+        // And again in each batch, for the same reason: damage may take any one before these are checkpoints.
+        if (this.#storage.beginsBatch) this.#storage.replaceClock(partition, kept)
         this.#storage.putRecord(partition, bucket, key, isVacant(record) ? null : splitRecord(record), [])
       }
       this.#indexes.forget(partition)

@@ -176,6 +176,12 @@ export class Log {
     return this.#openBatch().frame
   }
 
+  /** The next entry is the first of a batch: nothing that was said before need be there when it is read back. */
+  get beginsBatch(): boolean {
+    const last = this.#queue.at(-1)
+    return !last || last.frame.count === 0 || last.frame.bytes >= BATCH_BYTES_MAX
+  }
+
   #openBatch(): Batch {
     const last = this.#queue.at(-1)
     if (last && last.frame.bytes < BATCH_BYTES_MAX) return last

@@ -270,6 +270,11 @@ export class Storage {
     return lsn
   }
 
+  /** The next change is the first of a batch. Damage takes batches as a whole: what must be read together belongs in one. */
+  get beginsBatch(): boolean {
+    return this.#log?.beginsBatch ?? false
+  }
+
   catalog(name: string): Uint8Array | undefined {
     return this.#state.catalog.get(name)
   }

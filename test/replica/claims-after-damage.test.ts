@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { DotSet } from '../../src/core/causality/dot-set.ts'
 import { decodeRecord } from '../../src/core/causality/record.ts'
+import { systemError } from '../../src/simulator/simulated-file.ts'
 import { HEADER_BYTES } from '../../src/storage/file-header.ts'
 import { FRAME_HEADER_BYTES } from '../../src/storage/frames.ts'
 import type { Storage } from '../../src/storage/storage.ts'
@@ -201,4 +202,44 @@ describe('a damaged checkpoint to which the log does not lead', () => {
     expect(told).toBe(blocks - 2)
     expect(told).toBeGreaterThan(1)
   })
+})
+
+test('a rebuild that found no room for its checkpoints, and any batch of it: what is left is not read by the clock before', async () => {
+  const limits = { segmentBytesMax: 1 << 30 }
+  const disk = new CrashDisk()
+  const storage = await openStorage(disk, limits)
+  const replica = replicaOn(storage)
+  // More than one batch of a rebuild.
+  for (let i = 0; i < 6; i++) await bring(replica, named(`big ${i}`), 1000 + i, 1 << 20)
+  const keys = Array.from({ length: 8 }, (_, i) => named(`k${i}`))
+  const lost = keys.map((_, i) => 10 * i + 1)
+  for (const [i, name] of keys.entries()) await bring(replica, name, 10 * i + 2)
+  const { name, size } = logEnd(disk)
+  await Promise.all(keys.map((key, i) => bring(replica, key, lost[i] as number)))
+  await bring(replica, named('between'), 997)
+  await storage.synced(replica.joinClock(0, dotsOf(998, ...lost)))
+
+  const second = CrashDisk.of(rotten(disk.image(), name, size + 50))
+  const found = await openStorage(second, limits)
+  expect(found.recovery.damaged).toHaveLength(1)
+  second.fault = (operation, file) => {
+    if (operation === 'append' && file.startsWith('checkpoint')) throw systemError('ENOSPC', file)
+  }
+  await expect(replicaOn(found).rebuildAfterDamage('epoch')).rejects.toThrow('no room for a checkpoint')
+  const left = second.image()
+  const rebuilt = logsOf(second)[1] as string
+  const bytes = Buffer.from(left.get(rebuilt) as Uint8Array)
+  let batches = 0
+  for (let at = HEADER_BYTES; at < bytes.length; at += FRAME_HEADER_BYTES + bytes.readUInt32LE(at + 4)) {
+    batches++
+    const third = await openStorage(CrashDisk.of(rotten(left, rebuilt, at + FRAME_HEADER_BYTES)), limits)
+    await replicaOn(third).rebuildAfterDamage('epoch')
+    for (const [i, key] of keys.entries()) {
+      expect(third.memtable.has(0, 'b', key.key)).toBe(true)
+      const dot = { life: A, counter: lost[i] as number }
+      expect(claims(third, key, dot), `batch ${batches}: ${key.key}`).toBe(false)
+    }
+  }
+  // One that is repeated, and two of the rebuild.
+  expect(batches).toBe(3)
 })
