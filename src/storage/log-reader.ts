@@ -173,6 +173,8 @@ export class LogReader {
     if (isGap || this.#isLoose) this.#lost(this.#applied, lsn)
     this.#isLoose = false
     if (sequence > this.#expected) this.#expected = sequence
+    // Numbers that were given are not given again, though nothing that had them is left.
+    this.#lsn = Math.max(this.#lsn, lsn)
   }
 
   #apply(name: string, frame: Frame): void {

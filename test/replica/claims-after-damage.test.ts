@@ -204,42 +204,67 @@ describe('a damaged checkpoint to which the log does not lead', () => {
   })
 })
 
-test('a rebuild that found no room for its checkpoints, and any batch of it: what is left is not read by the clock before', async () => {
-  const limits = { segmentBytesMax: 1 << 30 }
-  const disk = new CrashDisk()
-  const storage = await openStorage(disk, limits)
-  const replica = replicaOn(storage)
-  // More than one batch of a rebuild.
-  for (let i = 0; i < 6; i++) await bring(replica, named(`big ${i}`), 1000 + i, 1 << 20)
+/** Damage, and a rebuild of which no checkpoint comes about: the disk has no room for one. */
+async function rebuiltWithoutRoom(image: Image): Promise<CrashDisk> {
+  const disk = CrashDisk.of(image)
+  const storage = await openStorage(disk, ONE_SEGMENT)
+  expect(storage.recovery.damaged).not.toEqual([])
+  disk.fault = (operation, name) => {
+    if (operation === 'append' && name.startsWith('checkpoint')) throw systemError('ENOSPC', name)
+  }
+  await expect(replicaOn(storage).rebuildAfterDamage('epoch')).rejects.toThrow('no room for a checkpoint')
+  return disk
+}
+
+const ONE_SEGMENT = { segmentBytesMax: 1 << 30 }
+
+describe('a rebuild that found no room for its checkpoints', () => {
   const keys = Array.from({ length: 8 }, (_, i) => named(`k${i}`))
   const lost = keys.map((_, i) => 10 * i + 1)
-  for (const [i, name] of keys.entries()) await bring(replica, name, 10 * i + 2)
-  const { name, size } = logEnd(disk)
-  await Promise.all(keys.map((key, i) => bring(replica, key, lost[i] as number)))
-  await bring(replica, named('between'), 997)
-  await storage.synced(replica.joinClock(0, dotsOf(998, ...lost)))
 
-  const second = CrashDisk.of(rotten(disk.image(), name, size + 50))
-  const found = await openStorage(second, limits)
-  expect(found.recovery.damaged).toHaveLength(1)
-  second.fault = (operation, file) => {
-    if (operation === 'append' && file.startsWith('checkpoint')) throw systemError('ENOSPC', file)
+  /** The batch that brought siblings of what is in the keys is lost; what comes after it names them. */
+  async function written(large: number): Promise<Image> {
+    const disk = new CrashDisk()
+    const storage = await openStorage(disk, ONE_SEGMENT)
+    const replica = replicaOn(storage)
+    for (let i = 0; i < large; i++) await bring(replica, named(`big ${i}`), 1000 + i, 1 << 20)
+    for (const [i, name] of keys.entries()) await bring(replica, name, 10 * i + 2)
+    const { name, size } = logEnd(disk)
+    await Promise.all(keys.map((key, i) => bring(replica, key, lost[i] as number)))
+    await bring(replica, named('between'), 997)
+    await storage.synced(replica.joinClock(0, dotsOf(998, ...lost)))
+    return rotten(disk.image(), name, size + 50)
   }
-  await expect(replicaOn(found).rebuildAfterDamage('epoch')).rejects.toThrow('no room for a checkpoint')
-  const left = second.image()
-  const rebuilt = logsOf(second)[1] as string
-  const bytes = Buffer.from(left.get(rebuilt) as Uint8Array)
-  let batches = 0
-  for (let at = HEADER_BYTES; at < bytes.length; at += FRAME_HEADER_BYTES + bytes.readUInt32LE(at + 4)) {
-    batches++
-    const third = await openStorage(CrashDisk.of(rotten(left, rebuilt, at + FRAME_HEADER_BYTES)), limits)
-    await replicaOn(third).rebuildAfterDamage('epoch')
+
+  async function expectNoClaims(image: Image): Promise<void> {
+    const storage = await openStorage(CrashDisk.of(image), ONE_SEGMENT)
+    await replicaOn(storage).rebuildAfterDamage('epoch')
     for (const [i, key] of keys.entries()) {
-      expect(third.memtable.has(0, 'b', key.key)).toBe(true)
-      const dot = { life: A, counter: lost[i] as number }
-      expect(claims(third, key, dot), `batch ${batches}: ${key.key}`).toBe(false)
+      expect(storage.memtable.has(0, 'b', key.key)).toBe(true)
+      expect(claims(storage, key, { life: A, counter: lost[i] as number }), key.key).toBe(false)
     }
   }
-  // One that is repeated, and two of the rebuild.
-  expect(batches).toBe(3)
+
+  test('and then any batch of it: what is left is not read by the clock before', async () => {
+    const disk = await rebuiltWithoutRoom(await written(6))
+    const image = disk.image()
+    const rebuilt = logsOf(disk)[1] as string
+    const bytes = Buffer.from(image.get(rebuilt) as Uint8Array)
+    let batches = 0
+    for (let at = HEADER_BYTES; at < bytes.length; at += FRAME_HEADER_BYTES + bytes.readUInt32LE(at + 4)) {
+      batches++
+      await expectNoClaims(rotten(image, rebuilt, at + FRAME_HEADER_BYTES))
+    }
+    // One that is repeated, and two of the rebuild.
+    expect(batches).toBe(3)
+  })
+
+  test('and then all of it, but not what a later segment says of it: the next one is written behind that', async () => {
+    const disk = await rebuiltWithoutRoom(await written(0))
+    const [, rebuilt, later] = logsOf(disk) as [string, string, string]
+    expect((disk.image().get(later) as Uint8Array).length).toBe(HEADER_BYTES)
+    const left = disk.image()
+    left.delete(rebuilt)
+    await expectNoClaims((await rebuiltWithoutRoom(left)).image())
+  })
 })
