@@ -49,9 +49,11 @@ export class DestructiveKinds {
     const flips = random.integer(1, 4)
     const where = Array.from({ length: flips }, () => host.disk.rotBeforeLastSync())
     this.#means.note('bit-rot', `${host.name} ${where.map((at) => (at ? `${at.name}@${at.position}` : '-')).join(' ')}`)
+    const { starts } = host
     await this.#backWithNewStorage(host, durationMs)
     const { node } = host
-    if (!node || where.every((at) => at === null)) return
+    // Another fault may have let it start before: then that start was told.
+    if (!node || host.starts !== starts + 1 || where.every((at) => at === null)) return
     while (host.node === node && !host.serving) await wait(time, 50)
     const after = host.node?.rooms?.storage
     if (host.node !== node || !after) return
