@@ -32,8 +32,9 @@ export function reasonToRefuse(
   if (!merged.stored) return null
   if (isFull && view.versions.some((v) => v.content !== null)) return 'storage-full'
   const latest = Math.max(hybridFromMs(wallMs + limits.clockBoundMs), time)
+  for (const { stamp } of view.versions) if (stamp > latest) return 'clock-ahead'
   // Tags from the future would never be forgotten.
-  for (const { stamp } of [...view.versions, ...view.deadTags]) if (stamp > latest) return 'clock-ahead'
+  for (const { stamp } of view.deadTags) if (stamp > latest) return 'clock-ahead'
   for (const version of view.versions) if (before && isOfAnotherBody(version, before)) return 'idempotency-mismatch'
   const after = merged.record?.versions ?? NO_VERSIONS
   if (after.length <= (before?.versions.length ?? 0)) return null

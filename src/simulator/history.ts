@@ -150,7 +150,7 @@ export class KeyHistory {
     if (!write && version.content === null) {
       // A deletion's value names nobody: it is known by its dot alone.
       write = new WriteRecord({
-        id: `deletion ${formatDot(version.dot)}`,
+        id: `of ${formatDot(version.dot)}`,
         kind: 'delete',
         startedAt: now,
         ttlMs: null,

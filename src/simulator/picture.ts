@@ -186,10 +186,10 @@ body { font: 14px system-ui, sans-serif; margin: 24px; color: #222; background: 
 h1 { font-size: 18px } h2 { font-size: 15px } pre { font-size: 12px; line-height: 1.4 }
 svg { font: 10px system-ui, sans-serif; overflow: visible }
 .lane { stroke: #bbb; stroke-width: 2 } .name { font-size: 13px; font-weight: 600; text-anchor: middle }
-.label { text-anchor: middle; fill: #444; paint-order: stroke; stroke: #fff; stroke-width: 3px }
+.label { text-anchor: middle; fill: #444; paint-order: stroke; stroke: #fff; stroke-width: 3px; stroke-linejoin: round }
 .time { fill: #888 } g:hover line { stroke-width: 3 } g:hover text { font-weight: 600 }
 .fault .note { stroke: #c62828; stroke-dasharray: 4 4; opacity: 0.5 } .fault text { fill: #c62828 }
-.violation .note { stroke: #c62828; stroke-width: 2 } g.violation text { fill: #fff; paint-order: stroke; stroke: #c62828; stroke-width: 6px; font-weight: 700 }
+.violation .note { stroke: #c62828; stroke-width: 2 } g.violation text { fill: #fff; paint-order: stroke; stroke: #c62828; stroke-width: 6px; stroke-linejoin: round; font-weight: 700 }
 rect.cut { fill: #c62828; opacity: 0.13 } span.cut { color: #eab4b4 } span.violation { color: #c62828 }
 ${Object.entries(COLOURS)
   .map(([kind, colour]) => `.${kind} line { stroke: ${colour} } .label.${kind} { fill: ${colour} }`)
