@@ -141,8 +141,8 @@ function inHalfTheTime(plan: Plan, now: number): Plan {
 }
 
 /**
- * The attempt of this very write that there was: the earliest that lives, or what is left of the earliest that was superseded or has expired. Then
- * nothing more is written; the homes are told of it as far as they have not heard.
+ * The attempt of this very write that there was: the earliest that lives, or else what is left of the earliest that was superseded or
+ * has expired. Then nothing more is written; the homes are told of it as far as they have not heard.
  */
 function attemptOf(view: View, asked: Asked): Version | 'mismatch' | null {
   const isAttempt = (used: Asked | null): boolean => used !== null && isSameKey(asked, used)

@@ -1,6 +1,6 @@
 // Attempts: versions that carry the tag of an idempotent write, and what is left of them when they go. A client that retries on another
 // node makes another version; the tag says that both are one write, to homes that merge them and to whom they are shown.
-// Invariant: dead tags are in order of id, then dot, each once. To forget one lets an attempt live that could go, never one go that should live.
+// Invariant: dead tags are in order of id, then dot. To forget one lets an attempt live that could go, never one go that should live.
 
 import { type ByteReader, type ByteWriter, MalformedBytes } from '../bytes.ts'
 import { compareDots, type Dot } from './dot.ts'
@@ -67,8 +67,8 @@ export function usedBy({ tag, stamp }: Version): Used | null {
 
 /** Whether two versions are attempts of one idempotent write. */
 export function areTwins(a: Version, b: Version): boolean {
-  if (a.tag === null || a.tag.id !== b.tag?.id) return false
-  return a.tag.fingerprint === b.tag.fingerprint && Math.abs(a.stamp - b.stamp) <= WINDOW
+  const [one, other] = [usedBy(a), usedBy(b)]
+  return one !== null && other !== null && isSameWrite(one, other)
 }
 
 /**

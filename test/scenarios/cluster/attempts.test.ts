@@ -6,35 +6,42 @@ import type { CausalContext } from '../../../src/core/causality/context-token.ts
 import { CONTEXT_TAGS_MAX } from '../../../src/core/causality/context-token.ts'
 import { invariant } from '../../../src/errors.ts'
 import type { Host } from '../../../src/simulator/simulated-cluster.ts'
-import { Story } from './story.ts'
+import { Story, type StoryOptions } from './story.ts'
 
 const HOUR_MS = 3600 * 1000
 const ONE = { sloppy: false, w: 1 }
+const ORDER = { ...ONE, idempotencyKey: 'order 41' }
+
+/** Three homes apart: the first attempt at r0, and replaced there; the second at r2, over a later write. */
+async function twoAttempts(options: StoryOptions = {}): Promise<{ story: Story; context: CausalContext }> {
+  const story = await Story.begin({ nodes: 3, ...options })
+  const { r0, r2, cluster } = story
+  await story.cutOff(r2)
+  await story.cutOff(r0)
+  const context = await story.write(r0, 'paid', ORDER)
+  await cluster.time.runFor(1000)
+  await story.write(r2, 'paid', { ...ORDER, context: await story.write(r2, 'later', ONE) })
+  return { story, context: await story.write(r0, 'shipped', { ...ONE, context }) }
+}
 
 // Found by a review: where the third attempt's tag was remembered and the first one's was not, the second died, and took along what it
 // had replaced.
 describe('an attempt that outlives the first, for it knew what came later, lives on', () => {
-  const key = { ...ONE, idempotencyKey: 'order 41' }
-
   function pass(story: Story, ms: number): void {
     for (const { process } of story.cluster.hosts) process?.clock.jump(ms)
   }
 
   /** The first at r0, superseded there; the second at r2, on top of a later write; the third at r1 dies when it hears of the first. */
   async function begin(chain: number, hoursToThird: number): Promise<{ story: Story; context: CausalContext }> {
-    const story = await Story.begin({ nodes: 3 })
+    const first = await twoAttempts()
+    const { story } = first
+    let { context } = first
     const { r0, r1, r2, cluster } = story
-    await story.cutOff(r2)
-    await story.cutOff(r0)
-    let context = await story.write(r0, 'paid', key)
-    await cluster.time.runFor(1000)
-    await story.write(r2, 'paid', { ...key, context: await story.write(r2, 'later', ONE) })
-    context = await story.write(r0, 'shipped', { ...ONE, context })
     for (let i = 0; i < chain; i++)
       context = await story.write(r0, `step ${i}`, { ...ONE, context, idempotencyKey: `step ${i}` })
     pass(story, hoursToThird * HOUR_MS)
     await cluster.time.runFor(1000)
-    await story.write(r1, 'paid', key)
+    await story.write(r1, 'paid', ORDER)
     cluster.network.healAll()
     await story.cutOff(r2)
     await cluster.time.runFor(20_000)
@@ -80,20 +87,11 @@ describe('an attempt that outlives the first, for it knew what came later, lives
 
 // Found by a review: whether the second died depended on which dead one was heard of first.
 describe('of three attempts, of which two were replaced, the third goes if it had seen neither or only the first', () => {
-  const key = { ...ONE, idempotencyKey: 'order 41' }
-
   /** The first at r0, replaced by "shipped"; the second at r2, over "later"; the third at r1, replaced by "next". */
   async function begin(handoff: boolean): Promise<Story> {
-    const story = await Story.begin({ nodes: 3, healing: { handoff } })
-    const { r0, r1, r2, cluster } = story
-    await story.cutOff(r2)
-    await story.cutOff(r0)
-    const context = await story.write(r0, 'paid', key)
-    await cluster.time.runFor(1000)
-    await story.write(r2, 'paid', { ...key, context: await story.write(r2, 'later', ONE) })
-    await story.write(r0, 'shipped', { ...ONE, context })
-    await cluster.time.runFor(1000)
-    await story.write(r1, 'next', { ...ONE, context: await story.write(r1, 'paid', key) })
+    const { story } = await twoAttempts({ healing: { handoff } })
+    await story.cluster.time.runFor(1000)
+    await story.write(story.r1, 'next', { ...ONE, context: await story.write(story.r1, 'paid', ORDER) })
     return story
   }
 

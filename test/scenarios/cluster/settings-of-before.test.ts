@@ -28,6 +28,12 @@ async function begin(): Promise<Story> {
 
 const REFUSED = { type: 'quorum-not-met', operation: 'read', required: 3, receipt: { required: 3 } }
 
+test('a read claims no more than the new settings give', async () => {
+  const story = await begin()
+  const got = await story.get(story.f)
+  expect([got.type, got.receipt.guarantee]).not.toEqual(['not-found', 'strict'])
+})
+
 test('a deletion of the latest does not say that nothing is there', async () => {
   const story = await begin()
   expect(await story.delete(story.f)).toMatchObject(REFUSED)
